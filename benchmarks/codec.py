@@ -1,0 +1,161 @@
+"""Save, load, save and compare one UART: generated code, and the other ways to do it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import struct
+from collections.abc import Callable
+from functools import partial
+
+from deepdiff import DeepDiff
+
+from benchmarks.measure import Row, at_least, at_most, in_turns, ratio, seconds, timed
+from benchmarks.plain_state import busy_uart, get_state, set_state
+from devices.uart16550 import UART16550
+from stressor.vmstate import Section
+
+__all__ = ["measure"]
+
+Round = Callable[[UART16550], bool]
+"""Saves, loads and saves; returns whether both saved states are equal."""
+
+_SECTION = Section(UART16550.state)
+_BARE = struct.Struct(">H9BiiBB16sII16sIIqiiq")
+
+
+class MistypesScratch(UART16550):
+    """Planted: what is stored in the scratch register comes back with a bit flipped."""
+
+    @property
+    def scratch(self) -> int:
+        """The register as it was stored."""
+        return int(self.__dict__.get("stored", 0))
+
+    @scratch.setter
+    def scratch(self, value: int) -> None:
+        self.__dict__["stored"] = value ^ 1
+
+
+def ours(uart: UART16550) -> bool:
+    """The section as QEMU writes it, compiled from the description; invariants checked."""
+    before, _ = _SECTION.pack(uart)
+    _SECTION.load(uart, before)
+    after, _ = _SECTION.pack(uart)
+    return before == after
+
+
+def with_deepdiff(uart: UART16550) -> bool:
+    """What one writes first: deepcopy and DeepDiff."""
+    before = copy.deepcopy(get_state(uart))
+    set_state(uart, before)
+    after = copy.deepcopy(get_state(uart))
+    return not DeepDiff(before, after)
+
+
+def with_pickle(uart: UART16550) -> bool:
+    """What one writes when that is too slow: pickle and `==`."""
+    before = get_state(uart)
+    set_state(uart, pickle.loads(pickle.dumps(before, pickle.HIGHEST_PROTOCOL)))
+    after = get_state(uart)
+    pickle.dumps(after, pickle.HIGHEST_PROTOCOL)
+    return before == after
+
+
+def bare(uart: UART16550) -> bool:
+    """The limit: one hand-written struct, with no names, no checks, and nothing worked out."""
+    before = _bare_save(uart)
+    _bare_load(uart, before)
+    return before == _bare_save(uart)
+
+
+def _bare_save(uart: UART16550) -> bytes:
+    receive, transmit = uart.receive_fifo, uart.transmit_fifo
+    timeout, sent = uart.timeout_timer.deadline, uart.transmit_timer.deadline
+    return _BARE.pack(
+        uart.divisor,
+        uart.receive_buffer,
+        uart.interrupt_enable,
+        uart.interrupt_identification,
+        uart.line_control,
+        uart.modem_control,
+        uart.line_status,
+        uart.modem_status,
+        uart.scratch,
+        uart.fifo_control,
+        uart.transmitter_empty_pending,
+        uart.transmitting,
+        uart.transmit_holding,
+        uart.transmit_shift,
+        receive.data,
+        receive.head,
+        receive.count,
+        transmit.data,
+        transmit.head,
+        transmit.count,
+        -1 if timeout is None else timeout,
+        uart.timeout_pending,
+        uart.modem_poll,
+        -1 if sent is None else sent,
+    )
+
+
+def _bare_load(uart: UART16550, data: bytes) -> None:
+    receive, transmit = uart.receive_fifo, uart.transmit_fifo
+    (
+        uart.divisor,
+        uart.receive_buffer,
+        uart.interrupt_enable,
+        uart.interrupt_identification,
+        uart.line_control,
+        uart.modem_control,
+        uart.line_status,
+        uart.modem_status,
+        uart.scratch,
+        uart.fifo_control,
+        uart.transmitter_empty_pending,
+        uart.transmitting,
+        uart.transmit_holding,
+        uart.transmit_shift,
+        receive.data[:],
+        receive.head,
+        receive.count,
+        transmit.data[:],
+        transmit.head,
+        transmit.count,
+        timeout,
+        uart.timeout_pending,
+        uart.modem_poll,
+        sent,
+    ) = _BARE.unpack(data)
+    uart.timeout_timer.deadline = None if timeout < 0 else timeout
+    uart.transmit_timer.deadline = None if sent < 0 else sent
+
+
+SIDES: dict[str, tuple[Round, int]] = {
+    "ours": (ours, 4000),
+    "deepdiff": (with_deepdiff, 60),
+    "pickle": (with_pickle, 1500),
+    "bare": (bare, 8000),
+}
+"""Each side, and how often it runs in one turn."""
+
+
+def measure() -> list[Row]:
+    """Return the rows. Raises AssertionError when a side misses the planted bug."""
+    for name, (side, _) in SIDES.items():
+        assert side(busy_uart()), f"{name} sees a bug in the correct UART"
+        assert not side(busy_uart(MistypesScratch)), f"{name} misses the planted bug"
+    costs = in_turns(
+        {
+            name: partial(timed, partial(side, busy_uart()), times)
+            for name, (side, times) in SIDES.items()
+        }
+    )
+    cost = {name: seconds(sorted(values)[len(values) // 2]) for name, values in costs.items()}
+    mine, what = cost["ours"], "save + load + save + compare, against"
+    return [
+        at_least(f"{what} deepcopy + DeepDiff", mine, cost["deepdiff"], ratio(costs, "ours", "deepdiff"), 100),
+        at_least(f"{what} pickle + ==", mine, cost["pickle"], ratio(costs, "ours", "pickle"), 3),
+        at_most(f"{what} one bare struct", mine, cost["bare"], 1 / ratio(costs, "ours", "bare"), 3),
+    ]

@@ -1,0 +1,79 @@
+"""The command `stressor`: its verbs, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import click
+
+from stressor import __version__
+from stressor.cli.common import Session, print_error
+from stressor.cli.exit_code import ExitCode
+from stressor.cli.list import list_all
+from stressor.cli.replay import replay
+from stressor.cli.run import run
+from stressor.cli.show import show
+from stressor.errors import NoDeviceError, RecordError, StressorError, UsageError
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(__version__, prog_name="stressor", message="%(prog)s %(version)s")
+def stressor() -> None:
+    """Stress-test the saved state of device models: stop, save, reset, load, resume."""
+
+
+for _verb in (run, replay, show, list_all):
+    stressor.add_command(_verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code, see `ExitCode`. Errors are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a report in any encoding beats none
+    session = Session()
+    try:
+        # Not through click's own main(): that ends with 1, which means findings, on a closed pipe.
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        with stressor.make_context("stressor", words, obj=session) as context:
+            code = stressor.invoke(context)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Exit as end:  # --help and --version
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        where = getattr(error, "ctx", None)
+        hint = f"; see {where.command_path} --help" if where is not None else ""
+        print_error(error.format_message().rstrip(".") + hint)
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        print_error("aborted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output went away; the flush at exit must not complain about it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERRUPTED
+    except StressorError as error:
+        print_error(error, verbose=session.verbose)
+        return _code_of(error)
+    except Exception as error:
+        print_error(error, verbose=session.verbose)
+        if not session.verbose:
+            sys.stderr.write(
+                f"this is a fault of Stressor ({type(error).__name__}); -v prints where\n"
+            )
+        return ExitCode.BROKEN
+
+
+def _code_of(error: StressorError) -> ExitCode:
+    if isinstance(error, NoDeviceError):
+        return ExitCode.NOTHING_RAN
+    return ExitCode.USAGE if isinstance(error, UsageError | RecordError) else ExitCode.BROKEN

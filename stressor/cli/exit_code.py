@@ -1,0 +1,40 @@
+"""What the process says when it ends."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from stressor.report.verdict import Verdict
+
+__all__ = ["ExitCode", "exit_code_of"]
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every verb; never 0 when not one cycle ran.
+
+    When several apply: interrupted before broken before findings.
+    """
+
+    CLEAN = 0
+    """Cycles ran and nothing diverged; every replayed finding is fixed."""
+    FINDINGS = 1
+    """Something diverged."""
+    USAGE = 2
+    """An option, path, name or configuration makes no sense."""
+    BROKEN = 3
+    """A target, the harness, or a file of its own broke; what was found until then is reported."""
+    NOTHING_RAN = 4
+    """There was nothing to run, or not one cycle ran."""
+    INTERRUPTED = 130
+    """Ctrl-C, or whoever read the output went away; every report is written."""
+
+
+def exit_code_of(verdict: Verdict) -> ExitCode:
+    """Return how the process of a run with this verdict ends."""
+    return {
+        Verdict.INTERRUPTED: ExitCode.INTERRUPTED,
+        Verdict.BROKEN: ExitCode.BROKEN,
+        Verdict.FINDINGS: ExitCode.FINDINGS,
+        Verdict.NOTHING_RAN: ExitCode.NOTHING_RAN,
+        Verdict.CLEAN: ExitCode.CLEAN,
+    }[verdict]

@@ -1,0 +1,215 @@
+"""`stressor run`: stress devices."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from stressor.cli.common import (
+    Session,
+    configured,
+    findings_option,
+    print_error,
+    use_colour,
+    use_live,
+    verbose_option,
+)
+from stressor.cli.exit_code import ExitCode, exit_code_of
+from stressor.cli.interruption import Interruption
+from stressor.config import Configuration
+from stressor.errors import RecordError, UsageError
+from stressor.findings.record import encode
+from stressor.findings.store import Store
+from stressor.loop.events import Event, FindingFound, RunFinished
+from stressor.loop.finding import Finding
+from stressor.report.jsonl import JsonLines
+from stressor.report.terminal import TerminalReport
+from stressor.report.verdict import verdict_of
+from stressor.targets.model import Model
+
+__all__ = ["run"]
+
+
+@click.command(
+    "run",
+    epilog="Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 a target or "
+    "the harness broke, 4 nothing ran, 130 interrupted.",
+)
+@click.argument("targets", nargs=-1)
+@click.option(
+    "--seed", metavar="N", help="What everything drawn derives from (default: a random one)."
+)
+@click.option("--cycles", metavar="N", help="Cycles a target (default 5000).")
+@click.option(
+    "--for", "for_", metavar="TIME", help="Time for the whole run instead, such as 30s, 5m, 2h."
+)
+@click.option(
+    "--reset-mode",
+    "reset_modes",
+    multiple=True,
+    metavar="MODE",
+    help="What stands between save and load; repeatable (default: all).",
+)
+@click.option(
+    "--oracle",
+    "oracles",
+    multiple=True,
+    metavar="NAME",
+    help="What must hold; repeatable (default: all). See `stressor list`.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the events as JSON lines; - is stdout, and the report goes to stderr.",
+)
+@findings_option
+@click.option(
+    "--batch-timeout",
+    metavar="TIME",
+    help="How long one batch of operations may take (default 5s).",
+)
+@click.option("--no-shrink", is_flag=True, help="Keep failing traces as they were found.")
+@verbose_option
+@click.pass_obj
+def run(
+    session: Session,
+    targets: tuple[str, ...],
+    seed: str | None,
+    cycles: str | None,
+    for_: str | None,
+    reset_modes: tuple[str, ...],
+    oracles: tuple[str, ...],
+    json_file: str | None,
+    findings: str | None,
+    batch_timeout: str | None,
+    no_shrink: bool,
+) -> int:
+    """Stress TARGETS: files, folders, FILE::Class, package.module:Class (default: devices)."""
+    configuration = configured(
+        targets=targets,
+        seed=seed,
+        cycles=cycles,
+        for_=for_,
+        reset_modes=reset_modes,
+        oracles=oracles,
+        findings=findings,
+        batch_timeout=batch_timeout,
+    )
+    # Imported late: both load hypothesis.
+    from stressor.search.run import run as events_of
+    from stressor.targets.loader import find_models
+
+    models = find_models(configuration.targets)
+    with Interruption() as interruption, _json_stream(json_file) as stream:
+        outputs = _Outputs(session, configuration, models, stream, beside_json=json_file == "-")
+        events = events_of(
+            models,
+            seed=configuration.seed,
+            cycles=configuration.cycles,
+            seconds=configuration.seconds,
+            oracles=configuration.oracles,
+            reset_modes=configuration.reset_modes,
+            configuration=configuration.summary(),
+            batch_timeout=configuration.batch_timeout,
+            stop=interruption.requested,
+            shrink=not no_shrink,
+        )
+        with contextlib.closing(outputs):
+            for event in events:
+                outputs.handle(event)
+        return outputs.exit_code
+
+
+class _Outputs:
+    """Hands each event on: first to the store, so that no later failure loses a finding."""
+
+    def __init__(
+        self,
+        session: Session,
+        configuration: Configuration,
+        models: list[Model],
+        json_stream: BinaryIO | None,
+        beside_json: bool,
+    ) -> None:
+        stream = sys.stderr if beside_json else sys.stdout
+        self._session = session
+        self._by_path = configuration.settings["findings"].rank < 2
+        self._store = Store(configuration.findings)
+        self._json = JsonLines(json_stream) if json_stream is not None else None
+        self._files: dict[str, Path] = {}
+        self._failed = False
+        self._terminal = TerminalReport(
+            stream,
+            colour=use_colour(stream),
+            live=use_live(stream),
+            verbose=session.verbose,
+            operations={model.name: model.operations for model in models},
+            replay=self._replay,
+        )
+        self.exit_code = ExitCode.NOTHING_RAN
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, FindingFound):
+            self._keep(event.finding)
+        if self._json is not None:
+            try:
+                self._json.handle(event)
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self._fail(
+                    RecordError("--json", f"cannot be written: {error.strerror}", "make room")
+                )
+                self._json = None
+        self._terminal.handle(event)
+        if isinstance(event, RunFinished):
+            self.exit_code = exit_code_of(verdict_of(event))
+            if self._failed and self.exit_code is not ExitCode.INTERRUPTED:
+                self.exit_code = ExitCode.BROKEN
+
+    def close(self) -> None:
+        self._terminal.close()
+
+    def _keep(self, finding: Finding) -> None:
+        try:
+            self._files[finding.id] = self._store.write(finding)
+        except RecordError as error:
+            self._fail(error)
+            sys.stderr.write("the finding's file would have been:\n" + encode(finding).decode())
+            sys.stderr.flush()
+
+    def _replay(self, finding: Finding) -> str:
+        file = self._files.get(finding.id)
+        if file is None:
+            return f"stressor run {shlex.quote(finding.specification)} --seed {finding.seed}"
+        return f"stressor replay {shlex.quote(str(file)) if self._by_path else finding.id}"
+
+    def _fail(self, error: RecordError) -> None:
+        self._failed = True
+        self._terminal.close()
+        print_error(error, verbose=self._session.verbose)
+
+
+@contextmanager
+def _json_stream(file: str | None) -> Iterator[BinaryIO | None]:
+    if file is None:
+        yield None
+    elif file == "-":
+        yield sys.stdout.buffer
+    else:
+        with contextlib.ExitStack() as stack:
+            try:
+                stream = stack.enter_context(open(file, "wb"))
+            except OSError as error:
+                raise UsageError(
+                    f"--json {file}: {error.strerror}; name a file that can be written"
+                ) from error
+            yield stream

@@ -1,0 +1,92 @@
+"""Everything that Stressor raises on purpose.
+
+    StressorError
+    ├── UsageError             the user asked for something that is not there (exit code 2)
+    │   ├── DescriptionError   a state description, or its class, is wrong
+    │   └── NoDeviceError      a file or folder in which there is no device (exit code 4)
+    ├── StateError             a device's state cannot be saved
+    ├── StreamError            saved bytes cannot be loaded
+    ├── RecordError            a finding's file is damaged, newer, or cannot be written
+    └── TargetError            a target, or the harness itself, broke (exit code 3)
+
+A finding is not an error: it is data, see `stressor.loop.finding`. Each message says what is
+wrong and then the cure.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DescriptionError",
+    "NoDeviceError",
+    "RecordError",
+    "StateError",
+    "StreamError",
+    "StressorError",
+    "TargetError",
+    "UsageError",
+]
+
+
+class StressorError(Exception):
+    """The root: catch this to catch everything that Stressor raises on purpose."""
+
+
+class UsageError(StressorError):
+    """A path, name, option or configuration that makes no sense; the message says the cure."""
+
+
+class DescriptionError(UsageError):
+    """A state description that cannot be right.
+
+    `owner` is the description's (or the device class') name, `field` the field's name or "".
+    """
+
+    def __init__(self, owner: str, field: str, problem: str, cure: str) -> None:
+        self.owner = owner
+        self.field = field
+        self.problem = problem
+        self.cure = cure
+        where = f"{owner}.{field}" if field else owner
+        super().__init__(f"{where}: {problem}; {cure}")
+
+
+class NoDeviceError(UsageError):
+    """A file or folder that is there and holds no device, so nothing would run."""
+
+
+class StateError(StressorError):
+    """A value that the field which should carry it cannot hold; nothing was saved.
+
+    `path` is the field path, `value` what was found there.
+    """
+
+    def __init__(self, path: str, value: object, problem: str) -> None:
+        self.path = path
+        self.value = value
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
+
+
+class StreamError(StressorError):
+    """Bytes that cannot be loaded; the device is as it was before.
+
+    `path` is the field path and `offset` the byte offset at which reading stopped making sense.
+    """
+
+    def __init__(self, path: str, offset: int, problem: str) -> None:
+        self.path = path
+        self.offset = offset
+        self.problem = problem
+        super().__init__(f"{path} at byte {offset}: {problem}")
+
+
+class RecordError(StressorError):
+    """A finding's file that cannot be read or written; `file` names it."""
+
+    def __init__(self, file: str, problem: str, cure: str) -> None:
+        self.file = file
+        super().__init__(f"{file}: {problem}; {cure}")
+
+
+class TargetError(StressorError):
+    """A target that can no longer be driven, for a reason that is not a finding."""

@@ -1,0 +1,176 @@
+"""The hot loop: run a schedule of cycles against a recorded reference.
+
+The uninterrupted twin runs once and is recorded; several schedules (other reset modes) are held
+against that one recording. Comparing is comparing bytes; who differs and why is found out by
+`stressor.loop.investigate`, only after something did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from stressor.errors import StreamError
+from stressor.loop.coverage import FieldCoverage
+from stressor.loop.finding import Oracle
+from stressor.loop.target import Snapshot, Target
+from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
+from stressor.loop.watchdog import Hung, Watchdog
+from stressor.vmstate.damage import damaged
+
+__all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_schedule", "trace_of"]
+
+Batches = Sequence[Sequence[Operation]]
+
+
+@dataclass
+class Recording:
+    """What the twin did: per batch what came out, and the digest of its state after it."""
+
+    observations: list[list[object]] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+
+
+class Checks:
+    """Which oracles are on, as plain attributes for the hot loop."""
+
+    def __init__(self, oracles: Collection[Oracle]) -> None:
+        self.restores = Oracle.LOAD_RESTORES in oracles
+        self.alike = Oracle.RESUMES_ALIKE in oracles
+        self.pure = Oracle.SAVE_IS_PURE in oracles
+        self.silent = Oracle.LOAD_IS_SILENT in oracles
+        self.fresh = Oracle.RESET_IS_FRESH in oracles
+        self.invariants = Oracle.INVARIANTS_HOLD in oracles
+        self.damage = Oracle.REFUSES_DAMAGE in oracles
+        self.oracles = frozenset(oracles) | {Oracle.RUNS_ALONE}
+        self.tolerated: set[str] = set()
+        """Outputs that a load is known to give: a finding already, and no reason to stop there."""
+
+
+def record(twin: Target, batches: Batches, watchdog: Watchdog, recording: Recording) -> None:
+    """Run `batches` uninterrupted and write down what happens. What the device raises passes through."""
+    watchdog.inside = True
+    try:
+        for batch in batches:
+            watchdog.beats += 1
+            recording.observations.append(twin.execute(batch))
+            recording.digests.append(twin.examine())
+    finally:
+        watchdog.inside = False
+
+
+def output_name(event: object) -> str:
+    """Return what an output is called: a line's name, "sent", or "memory"."""
+    match event:
+        case ("line", str(name), _):
+            return name
+        case (str(kind), *_):
+            return kind
+    return ""
+
+
+def trace_of(batches: Batches, cycles: Sequence[Cycle], batch: int, cycle: int) -> Trace:
+    """Return the first `batch` batches with the first `cycle` cycles behind them as a trace."""
+    steps: list[Step] = []
+    for index in range(batch):
+        steps.extend(batches[index])
+        if index < cycle:
+            steps.append(cycles[index])
+    return tuple(steps)
+
+
+def damaged_snapshot(snapshot: Snapshot, cycle: Cycle) -> tuple[Snapshot, bool]:
+    """Return the snapshot damaged as `cycle.damage` says, and whether it must be refused."""
+    kind, where = cycle.damage
+    data, refused = damaged(str(kind), int(where), snapshot.data)
+    return snapshot._replace(data=data), refused and data != snapshot.data
+
+
+def run_schedule(
+    target: Target,
+    recording: Recording,
+    batches: Batches,
+    cycles: Sequence[Cycle],
+    checks: Checks,
+    watchdog: Watchdog,
+    pristine: bytes,
+    coverage: FieldCoverage | None = None,
+) -> tuple[int, int] | None:
+    """Run every batch, and `cycles[i]` after batch i. None when nothing parted from the recording.
+
+    Otherwise how many batches and how many cycles had begun when something did: material for
+    `trace_of`. What the device raises counts as parting. `pristine` is the digest of a new device.
+    """
+    done = begun = 0
+    watchdog.inside = True
+    try:
+        for batch, cycle in zip(batches, cycles, strict=False):
+            watchdog.beats += 1
+            index = done
+            done += 1
+            if target.execute(batch) != recording.observations[index] and checks.alike:
+                return done, begun
+            digest = recording.digests[index]
+            begun += 1
+            if not _cycle(target, cycle, digest, checks, pristine, coverage):
+                return done, begun
+        for index in range(done, len(batches)):
+            watchdog.beats += 1
+            done += 1
+            if target.execute(batches[index]) != recording.observations[index] and checks.alike:
+                return done, begun
+        if checks.alike and target.examine() != recording.digests[done - 1]:
+            return done, begun
+    except (Exception, Hung):  # whatever a device does is a reason to look closer, not to stop
+        return done, begun
+    finally:
+        watchdog.inside = False
+    return None
+
+
+def _cycle(
+    target: Target,
+    cycle: Cycle,
+    digest: bytes,
+    checks: Checks,
+    pristine: bytes,
+    coverage: FieldCoverage | None,
+) -> bool:
+    """Run one cycle; return whether everything held."""
+    mode = cycle.mode
+    target.stop()
+    if checks.invariants and target.broken() is not None:
+        return False
+    snapshot = target.save()
+    if coverage is not None:
+        coverage.add(snapshot)
+    if checks.pure and (target.save().data != snapshot.data or target.examine() != digest):
+        return False
+    target.reset(cycle, snapshot)
+    if mode is ResetMode.IN_PLACE and checks.fresh:
+        after = target.examine()
+        if after != pristine and after != target.pristine():
+            return False
+    if checks.invariants and mode is not ResetMode.POISON and target.broken() is not None:
+        return False
+    if cycle.damage and checks.damage:
+        broken, must_refuse = damaged_snapshot(snapshot, cycle)
+        before = target.examine()
+        try:
+            target.load(broken)
+        except StreamError:
+            if target.examine() != before:
+                return False
+        else:
+            if must_refuse:
+                return False
+        target.reset(cycle, snapshot)
+    emitted = target.load(snapshot)
+    if emitted and checks.silent and not checks.tolerated.issuperset(map(output_name, emitted)):
+        return False
+    if checks.restores and (target.examine() != digest or target.save().data != snapshot.data):
+        return False
+    if checks.invariants and target.broken() is not None:
+        return False
+    target.resume()
+    return True

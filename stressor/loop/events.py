@@ -1,0 +1,121 @@
+"""What the engine says while it runs: frozen events, and no word of who listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from stressor.loop.finding import Finding, Oracle
+from stressor.loop.trace import ResetMode
+
+__all__ = [
+    "Event",
+    "FindingFound",
+    "Progress",
+    "RunFinished",
+    "RunStarted",
+    "Statistics",
+    "TargetBroke",
+    "TargetFinished",
+    "TargetStarted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What was done to one target, and what was not.
+
+    `cycles` by reset mode, `operations` by kind (each kind there is, also those never drawn),
+    `oracles` how often each spoke. `fields` counts the named fields; `exercised` those that
+    differed from their reset value at some save point; `unexercised` names the others.
+    """
+
+    cycles: dict[str, int] = field(default_factory=dict)
+    operations: dict[str, int] = field(default_factory=dict)
+    oracles: dict[str, int] = field(default_factory=dict)
+    fields: int = 0
+    exercised: int = 0
+    unexercised: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def total_cycles(self) -> int:
+        return sum(self.cycles.values())
+
+    @property
+    def total_operations(self) -> int:
+        return sum(self.operations.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """First of all. `configuration` says where the settings came from."""
+
+    version: str
+    seed: int
+    targets: tuple[str, ...]
+    oracles: tuple[Oracle, ...]
+    reset_modes: tuple[ResetMode, ...]
+    configuration: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStarted:
+    """A campaign begins. `specification` is what the command line takes to reach it."""
+
+    target: str
+    specification: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Now and then, a few times a second at most. `of` is 0 when time is the bound."""
+
+    target: str
+    cycles: int
+    of: int
+    operations: int
+    findings: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFound:
+    """A new finding, shrunk."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBroke:
+    """The campaign cannot go on, for a reason that is not a finding; others still run."""
+
+    target: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFinished:
+    """A campaign ended; `interrupted` when Ctrl-C ended it early."""
+
+    target: str
+    statistics: Statistics
+    findings: int
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """Last of all."""
+
+    cycles: int
+    operations: int
+    findings: tuple[str, ...]
+    broken: tuple[str, ...]
+    seconds: float
+    interrupted: bool = False
+
+
+Event: TypeAlias = (
+    RunStarted | TargetStarted | Progress | FindingFound | TargetBroke | TargetFinished | RunFinished
+)

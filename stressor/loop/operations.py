@@ -1,0 +1,61 @@
+"""What operations a target takes: declared once, drawn by both engines of `stressor.search`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stressor.loop.trace import Argument, Operation
+
+__all__ = ["Duration", "OneOf", "OperationType", "RegisterValue", "Source", "Strategy"]
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few values."""
+
+    values: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterValue:
+    """What one writes into a register of `width` bytes: mostly 0, all ones, one bit, a value met before."""
+
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Virtual time to let pass, in ns: from 1 ns to a second, by orders of magnitude."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A Hypothesis strategy that an author gave. What it draws must be plain data."""
+
+    strategy: object
+
+
+Source: TypeAlias = OneOf | RegisterValue | Duration | Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class OperationType:
+    """One kind of operation: the name that a target executes, leading arguments that tell this kind
+    from its siblings (a register's offset and width), and where the other arguments come from.
+
+    `label` is what reports print ("write fcr"). `weight` is the kind's share in a mix, 1 for most.
+    """
+
+    name: str
+    label: str
+    leading: tuple[Argument, ...] = ()
+    sources: tuple[Source, ...] = ()
+    weight: float = 1.0
+
+    def matches(self, operation: Operation) -> bool:
+        """Return whether `operation` is of this kind."""
+        return (
+            operation.name == self.name
+            and operation.arguments[: len(self.leading)] == self.leading
+        )

@@ -1,0 +1,154 @@
+"""The one interface between the engine and whatever is under test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from stressor.loop.finding import Value
+from stressor.loop.operations import OperationType
+from stressor.loop.trace import Cycle, Operation
+
+__all__ = ["NOT_REPEATING", "FieldInfo", "SavedField", "Snapshot", "Target", "TargetType"]
+
+
+NOT_REPEATING = "does not repeat from run to run"
+
+
+class Snapshot(NamedTuple):
+    """Saved bytes, and what the target needs to load them again.
+
+    Equal `layout`s mean that the same field lies at the same offset. `board` is what the board
+    around the device keeps (the time, levels of lines): opaque to everyone but the target.
+    """
+
+    data: bytes
+    layout: Hashable
+    board: object
+
+
+class SavedField(NamedTuple):
+    """One named piece of the saved bytes, `size` bytes at `offset`."""
+
+    path: str
+    kind: str
+    offset: int
+    size: int
+    value: Value
+
+
+class FieldInfo(NamedTuple):
+    """What is declared of a live attribute: `path` is the field that carries it, None when none does.
+
+    `unsaved` is the reason why it deliberately does not travel, `declared` is `file:line`. `output`
+    says that it is no state of the device but what it drives, such as a line's level.
+    """
+
+    path: str | None
+    unsaved: str | None
+    declared: str | None
+    width: int
+    output: bool = False
+
+
+class Target(Protocol):
+    """A device that can be driven, saved, reset and loaded; the engine knows nothing else.
+
+    Whatever the device itself raises passes through unchanged. Paths of live attributes have no
+    section in front; `field` says what they are called in reports.
+    """
+
+    repairs: Collection[str]
+    """Live attributes (indexes dropped) that known findings lose: the target puts them back by
+    itself after save and load, so that other bugs show."""
+
+    def execute(self, operations: Sequence[Operation]) -> list[object]:
+        """Run operations; return what they answered and what came out, in order."""
+
+    def stop(self) -> None:
+        """Bring the device to a point at which it may be saved."""
+
+    def save(self) -> Snapshot:
+        """Save the device's state, and nothing else."""
+
+    def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
+        """Do what stands between save and load in `cycle.mode`."""
+
+    def load(self, snapshot: Snapshot) -> list[object]:
+        """Load a snapshot; return what came out meanwhile (it should be nothing).
+
+        Raises StreamError when the bytes are refused.
+        """
+
+    def resume(self) -> None:
+        """Let the device go on."""
+
+    def examine(self) -> bytes:
+        """Return a digest of the whole live state, without trusting the save code.
+
+        Equal digests mean equal states; attributes declared unsaved are left out.
+        """
+
+    def attributes(self) -> dict[str, object]:
+        """Return every live attribute by path, also those declared unsaved; slow."""
+
+    def pristine(self) -> bytes:
+        """Return what `examine` gives for a new device at this moment."""
+
+    def pristine_attributes(self) -> dict[str, object]:
+        """Return what `attributes` gives for a new device at this moment."""
+
+    def assign(self, values: Mapping[str, object]) -> None:
+        """Give the live attributes under the keys of `values` (indexes dropped) their values from
+        `values`, which is an earlier result of `attributes`."""
+
+    def broken(self) -> str | None:
+        """Return the text of the first invariant that does not hold."""
+
+    def field(self, attribute: str) -> FieldInfo:
+        """Return what is declared of a live attribute (with or without indexes)."""
+
+    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+        """Name every byte of a snapshot; empty when the target cannot. Paths carry the section."""
+
+    def close(self) -> None:
+        """Let go of everything that the target started."""
+
+
+class TargetType(Protocol):
+    """What can be opened, again and again, to get a pristine `Target`."""
+
+    @property
+    def name(self) -> str:
+        """Stable and unique in a run: seeds and fingerprints derive from it."""
+
+    @property
+    def specification(self) -> str:
+        """What the command line takes to reach it."""
+
+    @property
+    def prefix(self) -> str:
+        """The section and instance in front of every field path, such as `serial/0.`."""
+
+    @property
+    def operations(self) -> tuple[OperationType, ...]:
+        """Every kind of operation that it takes."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field there is to exercise, without section and indexes."""
+
+    @property
+    def invariants(self) -> bool:
+        """Whether there is any invariant to hold."""
+
+    @property
+    def damages(self) -> tuple[str, ...]:
+        """The kinds of damage that its saved bytes can be given, see `stressor.vmstate.damage`."""
+
+    def excluding(self, attributes: Collection[str]) -> TargetType:
+        """Return the same with live attributes (indexes dropped) that are left out of everything,
+        because they do not repeat; their `unsaved` reason is `NOT_REPEATING`."""
+
+    def open(self) -> Target:
+        """Return a new device, just reset. Raises TargetError when there is none to be had."""

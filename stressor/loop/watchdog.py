@@ -1,0 +1,68 @@
+"""Ends device code that never returns."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Hung", "Watchdog"]
+
+
+class Hung(BaseException):
+    """A device did not return in time. Not an `Exception`, so that no device swallows it by chance."""
+
+
+class Watchdog:
+    """Raises `Hung` in the running code when `beats` stands still for `seconds` inside a device.
+
+    Whoever drives a device sets `inside` around it and counts `beats` up before each batch, which
+    costs nothing; a timer looks at both. Works in the main thread of a process with interval timers (not on Windows);
+    elsewhere it does nothing, and code written in C that never returns cannot be ended either.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.beats = 0
+        self.inside = False
+        self._seen = -1
+        self._armed = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch while the block runs. Nested use is the outer one's."""
+        usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+        if self._armed or not usable:
+            yield
+            return
+        self._armed = True
+        self._seen = -1
+        previous = signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+            self._armed = False
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Watch with less patience while the block runs: once it is known that a device hangs."""
+        patience, self.seconds = self.seconds, seconds
+        try:
+            if self._armed:
+                signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+            yield
+        finally:
+            self.seconds = patience
+            if self._armed:
+                signal.setitimer(signal.ITIMER_REAL, patience, patience)
+
+    def _look(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.inside and self.beats == self._seen:
+            self.beats += 1
+            raise Hung(f"did not return within {self.seconds:g} s")
+        self._seen = self.beats

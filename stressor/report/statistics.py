@@ -1,0 +1,67 @@
+"""What a campaign did and, more to the point, what it did not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from stressor.loop.events import Statistics
+from stressor.loop.finding import Oracle
+from stressor.loop.trace import ResetMode
+from stressor.report.text import clean, counted, listed, seconds
+
+__all__ = ["statistics_lines", "unexercised"]
+
+_COLUMN = 17
+_INNER = 30
+
+
+def unexercised(
+    statistics: Statistics, oracles: Sequence[Oracle], modes: Sequence[ResetMode]
+) -> dict[str, list[str]]:
+    """Return what a campaign was asked for and did not do, by kind; empty kinds are left out."""
+    missing = {
+        "fields": _folded([clean(name) for name in statistics.unexercised]),
+        "operations": [clean(name) for name, drawn in statistics.operations.items() if not drawn],
+        "oracles": [str(oracle) for oracle in oracles if not statistics.oracles.get(oracle)],
+        "reset modes": [str(mode) for mode in modes if not statistics.cycles.get(mode)],
+    }
+    return {kind: names for kind, names in missing.items() if names}
+
+
+def statistics_lines(
+    statistics: Statistics, oracles: Sequence[Oracle], modes: Sequence[ResetMode], limit: int = 0
+) -> Iterator[str]:
+    """Yield the lines under a target's name; of each kind at most `limit` names (0: all)."""
+    ran = f"{counted(statistics.total_cycles, 'cycle')}, {counted(statistics.total_operations, 'operation')}"
+    yield f"{'  ran':<{_COLUMN}}{ran} in {seconds(statistics.seconds)}"
+    by_mode = [f"{count:,} {mode}" for mode, count in statistics.cycles.items() if count]
+    if by_mode:
+        yield f"{'  cycles':<{_COLUMN}}{listed(by_mode, _COLUMN)}"
+    if statistics.fields:
+        yield f"{'  exercised':<{_COLUMN}}{statistics.exercised} of {counted(statistics.fields, 'field')}"
+    label = "  not exercised"
+    missing = unexercised(statistics, oracles, modes)
+    for kind, names in missing.items():
+        yield f"{label:<{_COLUMN}}{kind:<{_INNER - _COLUMN}}{listed(names, _INNER, limit)}"
+        label = ""
+    if not missing:
+        yield f"{label:<{_COLUMN}}nothing"
+
+
+def _folded(paths: Sequence[str]) -> list[str]:
+    """Return the paths with neighbours in one array as one: `data[0..8]`."""
+    found: list[tuple[str, int, int, str]] = []
+    for path in paths:
+        match = re.fullmatch(r"(.*)\[(\d{1,9})\]([^\[\]]*)", path)
+        head, index, tail = (match[1], int(match[2]), match[3]) if match else (path, -1, "")
+        if found and index >= 0:
+            last = found[-1]
+            if (last[0], last[2], last[3]) == (head, index - 1, tail):
+                found[-1] = (head, last[1], index, tail)
+                continue
+        found.append((head, index, index, tail))
+    return [
+        head if first < 0 else f"{head}[{first}{'' if first == last else f'..{last}'}]{tail}"
+        for head, first, last, tail in found
+    ]

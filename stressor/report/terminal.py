@@ -1,0 +1,174 @@
+"""The report for a person: what runs, each finding as it is found, what was not tested, the verdict.
+
+80 columns. Colour and live progress are separate decisions, and both the caller's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TextIO
+
+from stressor.loop.events import (
+    Event,
+    FindingFound,
+    Progress,
+    RunFinished,
+    RunStarted,
+    TargetBroke,
+    TargetFinished,
+    TargetStarted,
+)
+from stressor.loop.finding import Finding
+from stressor.loop.operations import OperationType
+from stressor.report.block import failure_block
+from stressor.report.progress import LiveProgress
+from stressor.report.statistics import statistics_lines
+from stressor.report.text import WIDTH, clean, counted, listed, middle, seconds
+from stressor.report.verdict import Verdict, verdict_line, verdict_of
+
+__all__ = ["TerminalReport"]
+
+_MINUTE = 60.0
+_COLUMN = 17
+_COLOURS: Final = {
+    Verdict.INTERRUPTED: "33",
+    Verdict.BROKEN: "31",
+    Verdict.FINDINGS: "31",
+    Verdict.NOTHING_RAN: "33",
+    Verdict.CLEAN: "32",
+}
+
+
+class TerminalReport:
+    """Writes events to a text stream.
+
+    `live` shows progress in place, otherwise there is one plain line a minute. `operations` holds,
+    by target, what names the steps of a trace, and `replay` gives the line that brings a finding
+    back. `verbose` names everything that was not exercised instead of the first few.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        colour: bool = False,
+        live: bool = False,
+        verbose: bool = False,
+        operations: Mapping[str, Sequence[OperationType]] | None = None,
+        replay: Callable[[Finding], str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._colour = colour
+        self._progress = LiveProgress(stream) if live else None
+        self._verbose = verbose
+        self._operations = operations or {}
+        self._replay = replay
+        self._clock = clock
+        self._last_line = clock()
+        self._targets: list[str] = []
+        self._findings: list[Finding] = []
+        self._summaries: list[str] = []
+        self._started: RunStarted | None = None
+
+    def handle(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case RunStarted():
+                self._started = event
+                self._write(self._header(event))
+            case TargetStarted():
+                self._targets.append(event.target)
+            case Progress():
+                self._show(event)
+            case FindingFound():
+                self._findings.append(event.finding)
+                self._write("\n" + self._block(event.finding))
+            case TargetBroke():
+                problem = clean(event.problem)
+                self._write(f"\n{self._styled('broke', '31')}: {clean(event.target)}: {problem}\n")
+            case TargetFinished():
+                self._summaries.append(self._summary(event))
+            case RunFinished():
+                self.close()
+                self._write(self._closing(event))
+
+    def close(self) -> None:
+        """Take live progress off the screen. Nothing is lost when this is called early."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _header(self, event: RunStarted) -> str:
+        rows = {
+            "targets": listed(
+                [clean(name) for name in event.targets], _COLUMN, 0 if self._verbose else 24
+            ),
+            "oracles": listed(event.oracles, _COLUMN),
+            "reset modes": listed(event.reset_modes, _COLUMN),
+            "seed": str(event.seed),
+            "configuration": listed(clean(event.configuration).split(", "), _COLUMN),
+        }
+        lines = [f"stressor {event.version}"]
+        lines += [f"{'  ' + name:<{_COLUMN}}{value}" for name, value in rows.items()]
+        return "\n".join(lines) + "\n"
+
+    def _block(self, finding: Finding) -> str:
+        replay = self._replay(finding) if self._replay else None
+        block = failure_block(finding, self._operations.get(finding.target, ()), replay=replay)
+        rule, _, rest = block.partition("\n")
+        return self._styled(rule, "31;1") + "\n" + rest
+
+    def _show(self, event: Progress) -> None:
+        if self._progress is not None:
+            self._progress.show(event)
+        elif self._clock() - self._last_line >= _MINUTE:
+            self._last_line = self._clock()
+            of = f" of {event.of:,}" if event.of else ""
+            self._write(
+                f"{clean(event.target)}: cycle {event.cycles:,}{of}, {counted(event.operations, 'operation')}, "
+                f"{counted(event.findings, 'finding')}, {seconds(event.seconds)}\n"
+            )
+
+    def _summary(self, event: TargetFinished) -> str:
+        stopped = "   (interrupted)" if event.interrupted else ""
+        modes = self._started.reset_modes if self._started else ()
+        oracles = self._started.oracles if self._started else ()
+        lines = [clean(event.target) + stopped]
+        lines += statistics_lines(event.statistics, oracles, modes, limit=0 if self._verbose else 6)
+        return "\n".join(lines) + "\n"
+
+    def _closing(self, event: RunFinished) -> str:
+        parts = ["", *self._summaries]
+        if self._findings:
+            parts.append("\n".join(_overview(self._findings)) + "\n")
+        line = verdict_line(event, self._targets, [finding.target for finding in self._findings])
+        return (
+            "\n".join(parts) + "\n" + self._styled(line, _COLOURS[verdict_of(event)] + ";1") + "\n"
+        )
+
+    def _styled(self, text: str, codes: str) -> str:
+        return f"\x1b[{codes}m{text}\x1b[0m" if self._colour else text
+
+    def _write(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def _overview(findings: Sequence[Finding]) -> list[str]:
+    """Return one line a finding, in columns: id, target, cause, field path."""
+    rows = [
+        (finding.id, middle(clean(finding.target), 20), str(finding.divergence.cause))
+        for finding in findings
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [
+        middle(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            + f"  {clean(finding.divergence.first.path)}",
+            WIDTH,
+        )
+        for row, finding in zip(rows, findings, strict=True)
+    ]

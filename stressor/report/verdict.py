@@ -1,0 +1,75 @@
+"""What a run comes to: one line, and what kind of end it was."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from enum import Enum
+
+from stressor.loop.events import RunFinished
+from stressor.report.text import WIDTH, clean, counted, seconds
+
+__all__ = ["Verdict", "verdict_line", "verdict_of"]
+
+
+class Verdict(Enum):
+    """How a run ended; the first that applies."""
+
+    INTERRUPTED = "interrupted"
+    BROKEN = "broken"
+    FINDINGS = "findings"
+    NOTHING_RAN = "nothing ran"
+    CLEAN = "clean"
+
+
+def verdict_of(finished: RunFinished) -> Verdict:
+    """Return how a run ended. It is clean only when at least one cycle ran."""
+    if finished.interrupted:
+        return Verdict.INTERRUPTED
+    if finished.broken:
+        return Verdict.BROKEN
+    if finished.findings:
+        return Verdict.FINDINGS
+    return Verdict.CLEAN if finished.cycles else Verdict.NOTHING_RAN
+
+
+def verdict_line(
+    finished: RunFinished, devices: Iterable[str], with_findings: Iterable[str]
+) -> str:
+    """Return the last line of a report (more than one when 80 columns do not hold it).
+
+    `devices` are the targets that ran, `with_findings` those of them in which something was found.
+    """
+    line = _sentence(finished, len(list(devices)), len(set(with_findings)))
+    return textwrap.fill(
+        line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
+    ran = ", ".join(
+        (
+            counted(devices, "device"),
+            counted(finished.cycles, "cycle"),
+            counted(finished.operations, "operation"),
+        )
+    )
+    found = ""
+    if finished.findings:
+        found = (
+            f"{counted(len(finished.findings), 'finding')} in {counted(with_findings, 'device')}: "
+        )
+        found += ", ".join(finished.findings)
+    match verdict_of(finished):
+        case Verdict.INTERRUPTED:
+            done = f"{counted(devices, 'device')}, {counted(finished.cycles, 'cycle')}"
+            return f"interrupted after {seconds(finished.seconds)}: {done}, {found or 'nothing diverged so far'}"
+        case Verdict.BROKEN:
+            broken = f"broken: {', '.join(map(clean, finished.broken))} could not be driven"
+            return f"{broken}; {found or f'otherwise nothing diverged ({ran})'}"
+        case Verdict.FINDINGS:
+            return found
+        case Verdict.NOTHING_RAN:
+            return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
+        case Verdict.CLEAN:
+            return f"clean: {ran}, nothing diverged"

@@ -1,0 +1,272 @@
+"""A bounded search on one target: plans are run, what parts is investigated, shrunk, and named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from time import monotonic
+
+from stressor.loop.coverage import FieldCoverage
+from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
+from stressor.loop.events import Statistics
+from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
+from stressor.loop.investigate import investigate
+from stressor.loop.target import TargetType
+from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
+from stressor.loop.watchdog import Hung, Watchdog
+from stressor.search.drawn import HypothesisEngine
+from stressor.search.plan import Engine, EngineName, Plan
+from stressor.search.seeded import SeededEngine
+from stressor.search.shrink import shrink
+from stressor.vmstate.live import without_indexes
+
+__all__ = ["Campaign"]
+
+_GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
+_FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
+_HUNG_BUDGET = 24  # tries to shrink a trace that hangs, each of which waits for the watchdog
+_REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
+
+
+class Campaign:
+    """One target under one seed. `run` yields findings as they come; `statistics` tells the rest.
+
+    What is drawn depends on the seed and the target's name alone, never on time or other targets.
+    """
+
+    def __init__(
+        self,
+        target_type: TargetType,
+        *,
+        seed: int,
+        oracles: Collection[Oracle],
+        reset_modes: Sequence[ResetMode],
+        watchdog: Watchdog,
+        shrinking: bool = True,
+        engine: EngineName = EngineName.SEEDED,
+    ) -> None:
+        self._type = target_type
+        self._seed = seed
+        self._checks = Checks(oracles)
+        self._all_on = all(oracle in self._checks.oracles for oracle in Oracle)
+        self._watchdog = watchdog
+        self._shrinking = shrinking
+        draws = SeededEngine if engine is EngineName.SEEDED else HypothesisEngine
+        self._engine: Engine = draws(target_type, seed, reset_modes)
+        self._coverage = FieldCoverage()
+        self._known: set[str] = set()
+        self._lost: dict[str, str] = {}
+        self._repairs: set[str] = set()
+        self._fruitless = 0
+        self._drawn = [0] * len(target_type.operations)
+        self._modes: Counter[ResetMode] = Counter()
+        self._damaged = 0
+        self._plans = 0
+        self._started = monotonic()
+        self._limit = 0
+        self.cycles = 0
+        self.operations = 0
+        self.findings = 0
+        target = target_type.open()
+        self._pristine = target.examine()
+        target.close()
+
+    def run(self, cycles: int | None) -> Iterator[Finding | None]:
+        """Run plans until `cycles` are done (for ever when None). Yields each new finding, and None
+        after each plan, so that whoever listens can stop it or show progress."""
+        self._limit = cycles or 0
+        index = 0
+        while cycles is None or self.cycles < cycles:
+            with self._watchdog.watching():
+                found = list(self._plan(self._engine.plan(index), index, cycles))
+            self.findings += len(found)
+            yield from found
+            yield None
+            index += 1
+
+    def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
+        self._plans += 1
+        batches = plan.batches
+        recording, complete = self._record(batches)
+        if not complete:
+            yield from self._look(trace_of(batches, (), len(recording.observations) + 1, 0))
+            batches = batches[: len(recording.observations)]
+        elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches)[0] != recording:
+            yield from self._look(trace_of(batches, (), len(batches), 0))
+        if not batches:
+            return
+        for number, schedule in enumerate(plan.schedules):
+            if limit is not None:
+                schedule = schedule[: limit - self.cycles]
+            if not schedule:
+                return
+            batches_now = batches[: len(schedule) + 1]
+            schedule = schedule[: len(batches_now)]
+            coverage = self._coverage if number == 0 else None
+            parted = self._run(recording, batches_now, schedule, coverage)
+            self._count(batches_now, schedule, plan.drawn if len(batches_now) == len(plan.batches) else None)
+            if parted is not None and self._worthwhile():
+                yield from self._look(trace_of(batches_now, schedule, *parted))
+
+    def _record(self, batches: Sequence[Sequence[Operation]]) -> tuple[Recording, bool]:
+        """Run the twin. False when it raised or hung; the recording then ends before that batch."""
+        twin = self._type.open()
+        recording = Recording()
+        try:
+            record(twin, batches, self._watchdog, recording)
+        except (Exception, Hung):
+            return recording, False
+        finally:
+            twin.close()
+        return recording, True
+
+    def _run(
+        self,
+        recording: Recording,
+        batches: Sequence[Sequence[Operation]],
+        schedule: Sequence[Cycle],
+        coverage: FieldCoverage | None,
+    ) -> tuple[int, int] | None:
+        subject = self._type.open()
+        subject.repairs = self._repairs
+        try:
+            return run_schedule(
+                subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage
+            )
+        finally:
+            subject.close()
+
+    def _count(
+        self, batches: Sequence[Sequence[Operation]], schedule: Sequence[Cycle], drawn: Sequence[int] | None
+    ) -> None:
+        self.cycles += len(schedule)
+        self.operations += sum(map(len, batches))
+        for cycle in schedule:
+            self._modes[cycle.mode] += 1
+            self._damaged += bool(cycle.damage)
+        if drawn is None:  # a plan that was cut short: count what was left of it
+            for operation in (operation for batch in batches for operation in batch):
+                self._drawn[self._kind(operation)] += 1
+        else:
+            self._drawn = [total + count for total, count in zip(self._drawn, drawn, strict=True)]
+
+    def _kind(self, operation: Operation) -> int:
+        fitting = [at for at, kind in enumerate(self._type.operations) if kind.matches(operation)]
+        return max(fitting, key=lambda at: len(self._type.operations[at].leading))
+
+    def _worthwhile(self) -> bool:
+        self._fruitless += 1
+        return self._fruitless <= _FRUITLESS or self._fruitless % 8 == 0
+
+    def _look(self, trace: Trace) -> Iterator[Finding]:
+        """Investigate a trace that parted somewhere, and yield what is new about it."""
+        found = investigate(self._type, trace, self._checks, self._watchdog)
+        if not found and self._all_on and not self._repairs:
+            found = [self._elsewhere(trace)]
+        for divergence in found:
+            fingerprint = divergence.fingerprint(self._type.name)
+            if fingerprint.id in self._known:
+                continue
+            self._known.add(fingerprint.id)
+            self._fruitless = 0
+            finding = self._finding(trace, divergence)
+            self._repair(divergence, finding)
+            yield finding
+
+    def _elsewhere(self, trace: Trace) -> Divergence:
+        change = FieldChange(f"{self._type.prefix}(outside the device)", "repeats", "does not repeat")
+        return Divergence(
+            Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, change, len(trace) - 1, labels=("should", "did"),
+            detail="a divergence did not come back when the same trace was run again: "
+            "something outside the device's own attributes takes part (a class or module attribute?)",
+        )
+
+    def _finding(self, trace: Trace, divergence: Divergence) -> Finding:
+        fingerprint = divergence.fingerprint(self._type.name).id
+        gate = divergence.oracle is Oracle.RUNS_ALONE
+        found_in, cycle, seconds = len(trace), self.cycles, monotonic() - self._started
+
+        def matching(candidate: Trace) -> Divergence | None:
+            found = investigate(self._type, candidate, self._checks, self._watchdog, gate=gate)
+            same = (other for other in found if other.fingerprint(self._type.name).id == fingerprint)
+            return next(same, None)
+
+        if self._shrinking and matching(trace) is not None:
+            if divergence.cause is Cause.HUNG:
+                with self._watchdog.within(min(0.25, self._watchdog.seconds)):
+                    trace = shrink(trace, lambda candidate: matching(candidate) is not None, _HUNG_BUDGET)
+            else:
+                trace = shrink(trace, lambda candidate: matching(candidate) is not None)
+            divergence = matching(trace) or divergence
+        return Finding(
+            self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
+            cycle, self._limit, seconds, found_in,
+        )
+
+    def _accompanied(self, divergence: Divergence) -> Divergence:
+        """Say when the smallest trace also loses a field that an earlier finding lost: one may follow
+        from the other."""
+        for change in divergence.also:
+            earlier = self._lost.get(without_indexes(change.path))
+            if earlier is not None:
+                detail = f"{divergence.detail}; never seen without {earlier}".lstrip("; ")
+                return replace(divergence, detail=detail)
+        return divergence
+
+    def _repair(self, divergence: Divergence, finding: Finding) -> None:
+        """See to it that a bug that is known does not hide others from now on."""
+        name = without_indexes(divergence.first.path)
+        bare = name.removeprefix(self._type.prefix)
+        if divergence.oracle is Oracle.LOAD_IS_SILENT:
+            self._checks.tolerated.add(bare)
+            self._repairs.add(bare)
+        if divergence.cause is Cause.NONDETERMINISTIC:
+            self._engine.exclude(bare)
+            self._type = self._type.excluding({bare})
+            target = self._type.open()
+            self._pristine = target.examine()
+            target.close()
+        if divergence.cause not in _REPAIRABLE:
+            return
+        self._lost[name] = finding.id
+        target = self._type.open()
+        for attribute in target.attributes():
+            field = target.field(attribute).path
+            path = self._type.prefix + (field if field is not None else attribute)
+            if without_indexes(path) == name:
+                self._repairs.add(without_indexes(attribute))
+        if name not in {self._type.prefix + repair for repair in self._repairs}:
+            # a container that is empty in a new device has no attribute to find there
+            self._repairs.add(bare)
+        target.close()
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was done so far, and what was not."""
+        target = self._type.open()
+        exercised = self._coverage.exercised(target, self._type.prefix)
+        target.close()
+        fields = self._type.fields
+        spoke = dict.fromkeys((oracle.value for oracle in Oracle if oracle in self._checks.oracles), self.cycles)
+        spoke |= {
+            oracle.value: count
+            for oracle, count in (
+                (Oracle.RESET_IS_FRESH, self._modes[ResetMode.IN_PLACE]),
+                (Oracle.REFUSES_DAMAGE, self._damaged),
+                (Oracle.INVARIANTS_HOLD, self.cycles if self._type.invariants else 0),
+                (Oracle.RUNS_ALONE, self._plans),
+            )
+            if oracle.value in spoke
+        }
+        return Statistics(
+            cycles={mode.value: count for mode, count in sorted(self._modes.items())},
+            operations={
+                kind.label: count for kind, count in zip(self._type.operations, self._drawn, strict=True)
+            },
+            oracles=spoke,
+            fields=len(fields),
+            exercised=sum(field in exercised for field in fields),
+            unexercised=tuple(field for field in fields if field not in exercised),
+            seconds=monotonic() - self._started,
+        )

@@ -1,0 +1,41 @@
+"""Runs a finding's trace again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stressor.errors import TargetError
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Divergence, Finding, Oracle
+from stressor.loop.investigate import investigate
+from stressor.loop.target import TargetType
+from stressor.loop.trace import Operation, Step
+from stressor.loop.watchdog import Watchdog
+
+__all__ = ["replay"]
+
+
+def replay(finding: Finding, target: TargetType, batch_timeout: float = 5.0) -> Divergence | None:
+    """Run the trace; return the divergence of the same fingerprint, else the first one, else None.
+
+    Raises TargetError when the target no longer takes an operation of the trace.
+    """
+    for operation in _operations(finding.trace):
+        if not any(kind.matches(operation) for kind in target.operations):
+            raise TargetError(
+                f"{finding.id}: {target.name} no longer takes the operation {operation.name!r}; "
+                "replay it on the version that it was found on"
+            )
+    watchdog = Watchdog(batch_timeout)
+    with watchdog.watching():
+        found = investigate(target, finding.trace, Checks(Oracle), watchdog)
+    same = (other for other in found if other.fingerprint(target.name) == finding.fingerprint)
+    return next(same, found[0] if found else None)
+
+
+def _operations(steps: tuple[Step, ...]) -> Iterator[Operation]:
+    for step in steps:
+        if isinstance(step, Operation):
+            yield step
+        else:
+            yield from step.operations

@@ -1,0 +1,107 @@
+"""Runs campaigns one after another and says what happens as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from time import monotonic
+
+from stressor import __version__
+from stressor.errors import StressorError
+from stressor.loop.events import (
+    Event,
+    FindingFound,
+    Progress,
+    RunFinished,
+    RunStarted,
+    TargetBroke,
+    TargetFinished,
+    TargetStarted,
+)
+from stressor.loop.finding import Oracle
+from stressor.loop.target import TargetType
+from stressor.loop.trace import ResetMode
+from stressor.loop.watchdog import Watchdog
+from stressor.search.campaign import Campaign
+from stressor.search.plan import EngineName
+
+__all__ = ["run"]
+
+_PROGRESS = 0.2  # seconds between two Progress events
+
+
+def run(
+    targets: Sequence[TargetType],
+    *,
+    seed: int,
+    cycles: int | None,
+    seconds: float | None,
+    oracles: Collection[Oracle],
+    reset_modes: Collection[ResetMode],
+    configuration: str,
+    batch_timeout: float,
+    stop: Callable[[], bool],
+    shrink: bool = True,
+    engine: EngineName = EngineName.SEEDED,
+) -> Iterator[Event]:
+    """Run one campaign on each target; yield RunStarted first and RunFinished last.
+
+    `cycles` bounds each campaign, `seconds` the whole run (shared out evenly); at least one has to
+    be given. `stop` is asked between plans. A target that breaks the harness ends its own campaign
+    only. Time decides when a campaign ends, and nothing else.
+    """
+    chosen = [oracle for oracle in Oracle if oracle in oracles or oracle is Oracle.RUNS_ALONE]
+    modes = [mode for mode in ResetMode if mode in reset_modes]
+    names = tuple(target.name for target in targets)
+    yield RunStarted(__version__, seed, names, tuple(chosen), tuple(modes), configuration)
+    started = monotonic()
+    total_cycles = total_operations = 0
+    found: list[str] = []
+    broken: list[str] = []
+    for index, target in enumerate(targets):
+        if stop():
+            break
+        yield TargetStarted(target.name, target.specification)
+        begun = shown = monotonic()
+        deadline = None
+        if seconds is not None:
+            deadline = begun + (started + seconds - begun) / (len(targets) - index)
+        campaign = None
+        findings = 0
+        interrupted = False
+        try:
+            campaign = Campaign(
+                target, seed=seed, oracles=chosen, reset_modes=modes,
+                watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
+            )
+            for finding in campaign.run(cycles):
+                now = monotonic()
+                if finding is not None:
+                    findings += 1
+                    found.append(finding.id)
+                    yield FindingFound(finding)
+                    continue
+                if now - shown >= _PROGRESS:
+                    shown = now
+                    yield Progress(
+                        target.name, campaign.cycles, cycles or 0, campaign.operations, findings, now - begun
+                    )
+                interrupted = stop()
+                if interrupted or (deadline is not None and now >= deadline):
+                    break
+            statistics = campaign.statistics
+        except StressorError as error:
+            broken.append(target.name)
+            yield TargetBroke(target.name, str(error))
+            continue
+        except Exception as error:  # a fault of ours or of the device's class: the other targets still run
+            broken.append(target.name)
+            yield TargetBroke(target.name, f"{type(error).__name__}: {error}")
+            continue
+        finally:
+            if campaign is not None:
+                total_cycles += campaign.cycles
+                total_operations += campaign.operations
+        yield TargetFinished(target.name, statistics, findings, interrupted)
+    yield RunFinished(
+        total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop()
+    )

@@ -1,0 +1,122 @@
+"""Makes a failing trace small, and keeps the fingerprint, so that no other bug takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
+
+__all__ = ["shrink", "simpler"]
+
+_SHORT = 12  # steps that Hypothesis can finish; chunk removal does the rest in a hundredth of the time
+_ROUNDS = 4
+
+
+def shrink(trace: Trace, fails: Callable[[Trace], bool], budget: int = 2_000) -> Trace:
+    """Return a part of `trace`, with simpler arguments, for which `fails` still holds.
+
+    `fails(trace)` has to hold. Chunk removal (ddmin) first, then simpler steps one by one, then
+    Hypothesis on what is left. After `budget` tries it stops where it is.
+    """
+    attempt = _Attempts(fails, budget)
+    for _ in range(_ROUNDS):
+        before = trace
+        trace = _without_chunks(trace, attempt)
+        trace = _simpler_steps(trace, attempt)
+        if trace == before:
+            break
+    if len(trace) <= _SHORT and attempt.left > 0:
+        from stressor.search.hypothesis_engine import polish
+
+        trace = polish(trace, simpler, attempt)
+    return trace
+
+
+class _Attempts:
+    """Counts tries, and remembers those that did not fail."""
+
+    def __init__(self, fails: Callable[[Trace], bool], budget: int) -> None:
+        self._fails = fails
+        self._known: dict[Trace, bool] = {}
+        self.left = budget
+
+    def __call__(self, trace: Trace) -> bool:
+        known = self._known.get(trace)
+        if known is None:
+            if self.left <= 0:
+                return False
+            self.left -= 1
+            known = self._known[trace] = self._fails(trace)
+        return known
+
+
+def _without_chunks(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:
+    """Remove ever smaller chunks while the rest still fails; from the end, where most is idle."""
+    size = max(1, len(trace) // 2)
+    while True:
+        end = len(trace)
+        while end > 0:
+            start = max(0, end - size)
+            candidate = trace[:start] + trace[end:]
+            if candidate and fails(candidate):
+                trace = candidate
+            end = start
+        if size == 1:
+            return trace
+        size //= 2
+
+
+def _simpler_steps(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:
+    for index in range(len(trace)):
+        for step in simpler(trace[index]):
+            candidate = (*trace[:index], step, *trace[index + 1 :])
+            if fails(candidate):
+                trace = candidate
+                break
+    return trace
+
+
+def simpler(step: Step) -> Sequence[Step]:
+    """Return steps that could stand for `step`, simplest first."""
+    if isinstance(step, Cycle):
+        return [cycle for cycle in _simpler_cycles(step) if cycle != step]
+    steps: list[Step] = []
+    for position, argument in enumerate(step.arguments):
+        # leading integers of a register access are its offset and width, which say what it is
+        if "." in step.name and position < 2 and len(step.arguments) >= 2 and not step.name.startswith("clock"):
+            continue
+        for value in _simpler_values(argument):
+            steps.append(Operation(step.name, (*step.arguments[:position], value, *step.arguments[position + 1 :])))
+    return steps
+
+
+def _simpler_cycles(cycle: Cycle) -> list[Cycle]:
+    cycles = [Cycle(ResetMode.FRESH), Cycle(ResetMode.IN_PLACE), Cycle(ResetMode.POISON)]
+    if cycle.damage:
+        kind, where = cycle.damage
+        smaller = [(kind, int(where) >> shift) for shift in (20, 16, 12, 8, 4)]
+        cycles = [*cycles, *(Cycle(ResetMode.FRESH, (), damage) for damage in smaller), Cycle(ResetMode.FRESH, (), cycle.damage)]
+    if cycle.mode is not ResetMode.DONOR:
+        return cycles[: cycles.index(Cycle(cycle.mode)) + 1] if not cycle.damage else cycles
+    half = len(cycle.operations) // 2
+    return [
+        *cycles,
+        *(Cycle(cycle.mode, part) for part in (cycle.operations[:half], cycle.operations[half:]) if half),
+        *(
+            Cycle(cycle.mode, cycle.operations[:at] + cycle.operations[at + 1 :])
+            for at in range(len(cycle.operations))
+        ),
+    ]
+
+
+def _simpler_values(value: object) -> list[int | bytes | str | bool]:
+    if isinstance(value, bool):
+        return [False] if value else []
+    if isinstance(value, int):
+        candidates = [0, 1, *(1 << bit for bit in range(value.bit_length()) if value >> bit & 1), value >> 1]
+        return [other for other in dict.fromkeys(candidates) if abs(other) < abs(value)]
+    if isinstance(value, bytes) and value:
+        return [b"", value[: len(value) // 2], bytes(len(value))] if any(value) else [b"", value[: len(value) // 2]]
+    if isinstance(value, str) and value:
+        return ["", value[: len(value) // 2]]
+    return []

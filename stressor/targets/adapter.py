@@ -1,0 +1,196 @@
+"""Stresses a plain class that has its own save, load and reset, and inherits nothing of ours."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from stressor.device import Clock, Line, Memory, Outputs
+from stressor.errors import DescriptionError, StreamError
+from stressor.loop.operations import OperationType, Strategy
+from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
+from stressor.targets.model import Model, location_of
+from stressor.vmstate.live import LiveState, without_indexes
+
+__all__ = ["Adapter", "adapt"]
+
+Call = str | Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A plain class and how to drive it; made by `adapt`, found by `stressor run` in a module."""
+
+    cls: Callable[[], Any]
+    save: Call
+    load: Call
+    reset: Call
+    operations: Mapping[str, Mapping[str, object]]
+    unsaved: Mapping[str, str]
+    outputs: Call | None
+    name: str
+
+    def model(self, specification: str, name: str) -> Model:
+        """Return what can be stressed. Raises DescriptionError for a method that is not there."""
+        binding = _PlainBinding(self)
+        kinds = tuple(
+            OperationType(method, method, (), tuple(Strategy(strategy) for strategy in arguments.values()))
+            for method, arguments in self.operations.items()
+        )
+        location = location_of(self.cls) if isinstance(self.cls, type) else self.name
+        return Model(name, specification, location, kinds, binding)
+
+
+def adapt(
+    cls: Callable[[], Any],
+    *,
+    save: Call,
+    load: Call,
+    reset: Call,
+    operations: Mapping[str, Mapping[str, object]],
+    unsaved: Mapping[str, str] | None = None,
+    outputs: Call | None = None,
+    name: str | None = None,
+) -> Adapter:
+    """Adapt a plain class; assign the result to a name in a module, and `stressor run` finds it.
+
+    `cls()` makes a device. `save`, `load` and `reset` are names of methods, or functions of the
+    device: save returns bytes or plain data, load takes it back and raises ValueError to refuse it
+    (or returns a new device), reset does what power-on does. `operations` gives for each method
+    that is an input the Hypothesis strategy of each argument. `unsaved` gives a reason for each
+    attribute that deliberately does not travel. `outputs`, if given, returns what came out of the
+    device since it was last asked.
+    """
+    known = name or str(getattr(cls, "__name__", "device"))
+    return Adapter(cls, save, load, reset, operations, unsaved or {}, outputs, known)
+
+
+class _PlainBinding:
+    """Only bytes can be damaged: other data is handed over as a copy."""
+
+    clockless: ClassVar[Clock] = Clock()
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self.prefix = f"{adapter.name.lower()}/0."
+        self.live = LiveState(adapter.unsaved)
+        self.invariants = False
+        sample = self.create()
+        for what, call in (("save", adapter.save), ("load", adapter.load), ("reset", adapter.reset)):
+            self._check(sample, what, call)
+        for method in adapter.operations:
+            self._check(sample, "operations", method)
+        self.damages: tuple[str, ...] = ()
+        if isinstance(self._call(adapter.save, sample), bytes | bytearray):
+            self.damages = ("truncate", "extend", "flip", "swap")
+        self.fields = tuple(dict.fromkeys(map(without_indexes, self.live.attributes(sample, unsaved=False))))
+
+    def _check(self, sample: object, what: str, call: Call) -> None:
+        if isinstance(call, str) and not callable(getattr(sample, call, None)):
+            raise DescriptionError(
+                self._adapter.name, what, f"{type(sample).__name__} has no method {call}()",
+                f"name the method that is its {what}, or give a function of the device",
+            )
+
+    @staticmethod
+    def _call(call: Call, device: Any, *arguments: object) -> Any:
+        return getattr(device, call)(*arguments) if isinstance(call, str) else call(device, *arguments)
+
+    def excluding(self, attributes: Collection[str]) -> _PlainBinding:
+        other = copy.copy(self)
+        unsaved = {**self._adapter.unsaved, **dict.fromkeys(attributes, NOT_REPEATING)}
+        other._adapter = replace(self._adapter, unsaved=unsaved)
+        other.live = LiveState(unsaved)
+        return other
+
+    def create(self) -> Any:
+        return self._adapter.cls()
+
+    def calls(self, device: Any) -> dict[str, Any]:
+        ask = self._adapter.outputs
+        if ask is None:
+            return {name: getattr(device, name) for name in self._adapter.operations}
+        return {name: self._with_outputs(device, name, ask) for name in self._adapter.operations}
+
+    def _with_outputs(self, device: Any, name: str, ask: Call) -> Callable[..., object]:
+        method = getattr(device, name)
+
+        def call(*arguments: object) -> object:
+            answer = method(*arguments)
+            return answer, copy.deepcopy(self._call(ask, device))
+
+        return call
+
+    def outputs(self, device: Any) -> Outputs:
+        return Outputs()
+
+    def clock(self, device: Any) -> Clock:
+        return self.clockless
+
+    def lines(self, device: Any) -> Sequence[Line]:
+        return ()
+
+    def memories(self, device: Any) -> Sequence[Memory]:
+        return ()
+
+    def reset(self, device: Any) -> None:
+        self._call(self._adapter.reset, device)
+
+    def save(self, device: Any) -> tuple[bytes, Hashable, object]:
+        state = self._call(self._adapter.save, device)
+        if isinstance(state, bytes | bytearray):
+            return bytes(state), len(state), None
+        state = copy.deepcopy(state)  # a state that shares a list with the device would restore itself
+        lines = [f"{path} = {value!r}\n" for path, value in _named(state).items()]
+        data = "".join(lines).encode()
+        return data, tuple(map(len, lines)), (state,)
+
+    def load(self, device: Any, data: bytes, beside: object) -> Any:
+        state = copy.deepcopy(beside[0]) if isinstance(beside, tuple) else data
+        try:
+            loaded = self._call(self._adapter.load, device, state)
+        except ValueError as error:
+            raise StreamError(f"{self.prefix}state", 0, str(error) or "refused") from error
+        return device if loaded is None or not isinstance(loaded, type(device)) else loaded
+
+    def broken(self, device: Any) -> str | None:
+        return None
+
+    def field(self, attribute: str) -> FieldInfo:
+        base = without_indexes(attribute)
+        for name, reason in self._adapter.unsaved.items():
+            if base == name or base.startswith((name + ".", name + "[")):
+                return FieldInfo(None, reason, None, 0)
+        return FieldInfo(None, None, None, 0)
+
+    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
+        found = []
+        offset = 0
+        for line in data.splitlines(keepends=True):
+            match = re.match(rb"([^\n]+?) = (.*)\n", line)
+            if match is None:
+                return ()
+            path = self.prefix + match[1].decode(errors="replace")
+            found.append(SavedField(path, "value", offset, len(line), match[2].decode(errors="replace")))
+            offset += len(line)
+        return found
+
+    def absent(self, data: bytes, layout: Hashable) -> frozenset[str]:
+        return frozenset()
+
+
+class _Holder:
+    def __init__(self, state: object) -> None:
+        self.state = state
+
+
+def _named(state: object) -> dict[str, object]:
+    """Return every value in plain saved data by its path; `["count"]` is shown as `count`."""
+    values = LiveState().attributes(_Holder(state))
+    return {
+        re.sub(r"\['([^']*)'\]", r".\1", path.removeprefix("state")).lstrip(".") or "state": value
+        for path, value in values.items()
+    }

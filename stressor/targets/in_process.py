@@ -1,0 +1,218 @@
+"""A device that lives in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from stressor.device import Clock, Line, Memory, Outputs
+from stressor.errors import StreamError
+from stressor.loop.target import FieldInfo, SavedField, Snapshot
+from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.vmstate.live import LiveState, without_indexes
+
+__all__ = ["Binding", "InProcessTarget"]
+
+
+class Binding(Protocol):
+    """How to reach the devices of one class; `InProcessTarget` does the rest."""
+
+    live: LiveState
+    prefix: str
+    fields: tuple[str, ...]
+    damages: tuple[str, ...]
+    invariants: bool
+
+    def excluding(self, attributes: Collection[str]) -> Binding:
+        """Return the same, with attributes that are left out because they do not repeat."""
+
+    def create(self) -> Any:
+        """Return a new device."""
+
+    def calls(self, device: Any) -> dict[str, Any]:
+        """Return what to call for each operation's name."""
+
+    def outputs(self, device: Any) -> Outputs:
+        """Return the list in which the device's outputs are collected."""
+
+    def clock(self, device: Any) -> Clock:
+        """Return the device's clock."""
+
+    def lines(self, device: Any) -> Sequence[Line]:
+        """Return the device's lines, always in one order."""
+
+    def memories(self, device: Any) -> Sequence[Memory]:
+        """Return the device's guest memories, always in one order."""
+
+    def reset(self, device: Any) -> None:
+        """Reset the device in place."""
+
+    def save(self, device: Any) -> tuple[bytes, Any, Any]:
+        """Return the saved bytes, their layout, and what `load` wants beside the bytes."""
+
+    def load(self, device: Any, data: bytes, beside: Any) -> Any:
+        """Load; return the device, which may be another object than before."""
+
+    def broken(self, device: Any) -> str | None:
+        """Return the first invariant that does not hold."""
+
+    def field(self, attribute: str) -> FieldInfo:
+        """Return what is declared of a live attribute."""
+
+    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
+        """Name every byte."""
+
+    def absent(self, data: bytes, layout: Any) -> frozenset[str]:
+        """Return the described attributes (no indexes) that these bytes do not carry."""
+
+
+class InProcessTarget:
+    """A `Target` around one device object.
+
+    The clock, the levels of lines and guest memory belong to the board: they go on through a
+    cycle as they were, as the interrupt controller and the memory of a real machine would be
+    restored from their own sections. A reset is the whole machine's, so input lines fall back to
+    their initial level before the device is reset.
+    """
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+        self.repairs: Collection[str] = ()
+        Clock.epoch = 0
+        self._adopt(binding.create())
+
+    def _adopt(self, device: Any) -> None:
+        binding = self._binding
+        self.device = device
+        self._calls = binding.calls(device)
+        self._outputs = binding.outputs(device)
+        self._clock = binding.clock(device)
+        self._lines = binding.lines(device)
+        self._memories = binding.memories(device)
+        self._outputs.clear()
+
+    def execute(self, operations: Sequence[Operation]) -> list[object]:
+        outputs = self._outputs
+        outputs.clear()
+        append = outputs.append
+        calls = self._calls
+        for name, arguments in operations:
+            append(calls[name](*arguments))
+        return outputs[:]
+
+    def stop(self) -> None:
+        """Nothing to do: a device in this process only runs while it is called."""
+
+    def resume(self) -> None:
+        """Nothing to do either."""
+
+    def save(self) -> Snapshot:
+        if not self.repairs:
+            data, layout, beside = self._binding.save(self.device)
+            kept = None
+        else:
+            live = self._binding.live
+            kept = live.keep(self.device, self.repairs)
+            data, layout, beside = self._binding.save(self.device)
+            live.put_back(self.device, kept, self.repairs)
+        levels = [line.level for line in self._lines]
+        return Snapshot(data, layout, (self._clock.now, levels, beside, kept))
+
+    def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
+        mode = cycle.mode
+        if mode is ResetMode.FRESH:
+            self._replace(self._create())
+        elif mode is ResetMode.DONOR:
+            self._replace(self._donor(cycle.operations))
+        else:
+            self._reset(self.device)
+            if self.repairs:
+                fresh = self._binding.live.keep(self._create(), self.repairs)
+                self._binding.live.put_back(self.device, fresh, self.repairs)
+            if mode is ResetMode.POISON:
+                keep = self._binding.absent(snapshot.data, snapshot.layout)
+                self._binding.live.scribble(self.device, keep)
+        self._outputs.clear()
+
+    def _create(self) -> Any:
+        Clock.epoch = self._clock.now
+        try:
+            return self._binding.create()
+        finally:
+            Clock.epoch = 0
+
+    def _replace(self, device: Any) -> None:
+        contents = [memory.data for memory in self._memories]
+        self._adopt(device)
+        for memory, data in zip(self._memories, contents, strict=True):
+            memory.data = data
+
+    def _reset(self, device: Any) -> None:
+        for line in self._binding.lines(device):
+            if line.input:
+                line.level = line.initial
+        self._binding.reset(device)
+
+    def _donor(self, operations: Sequence[Operation]) -> Any:
+        device = self._create()
+        calls = self._binding.calls(device)
+        try:
+            for name, arguments in operations:
+                calls[name](*arguments)
+        except Exception:  # a donor only has to be in some other state; raising is RUNS_ALONE's business
+            pass
+        self._binding.clock(device).now = self._clock.now
+        self._reset(device)
+        return device
+
+    def load(self, snapshot: Snapshot) -> list[object]:
+        board: Any = snapshot.board
+        now, levels, beside, kept = board
+        was = self._clock.now, [line.level for line in self._lines]
+        self._restore_board(now, levels)
+        outputs = self._outputs
+        outputs.clear()
+        try:
+            device = self._binding.load(self.device, snapshot.data, beside)
+        except StreamError:
+            self._restore_board(*was)
+            raise
+        emitted = outputs[:]
+        if device is not self.device:
+            self._replace(device)
+        if self.repairs and kept:
+            self._binding.live.put_back(self.device, kept, self.repairs)
+        return emitted
+
+    def _restore_board(self, now: int, levels: Sequence[int]) -> None:
+        self._clock.now = now
+        for line, level in zip(self._lines, levels, strict=True):
+            line.level = level
+
+    def examine(self) -> bytes:
+        return self._binding.live.digest(self.device)
+
+    def attributes(self) -> dict[str, object]:
+        return self._binding.live.attributes(self.device)
+
+    def pristine(self) -> bytes:
+        return self._binding.live.digest(self._create())
+
+    def pristine_attributes(self) -> dict[str, object]:
+        return self._binding.live.attributes(self._create())
+
+    def assign(self, values: Mapping[str, object]) -> None:
+        below = {without_indexes(path) for path in values}
+        self._binding.live.assign(self.device, values, below)
+
+    def broken(self) -> str | None:
+        return self._binding.broken(self.device)
+
+    def field(self, attribute: str) -> FieldInfo:
+        return self._binding.field(attribute)
+
+    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+        return self._binding.saved_fields(snapshot.data)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

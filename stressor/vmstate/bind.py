@@ -1,0 +1,225 @@
+"""A description against a real instance: whether every field has an attribute that can carry it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from stressor.errors import DescriptionError
+from stressor.vmstate.description import Description
+from stressor.vmstate.kinds import (
+    Array,
+    Bitmap,
+    Buffer,
+    Field,
+    Queue,
+    Scalar,
+    ScalarType,
+    Struct,
+    Timer,
+    Unused,
+)
+from stressor.vmstate.memory import slots_of
+
+__all__ = ["check_instance"]
+
+_SEQUENCES = (list, tuple, bytearray, bytes, deque, array)
+
+
+def check_instance(description: Description, obj: Any) -> None:
+    """Raise DescriptionError, with class, field and cure, for the first field that does not fit."""
+    if description.needed is not None:
+        raise DescriptionError(
+            description.name,
+            "",
+            "is the whole state and has needed=",
+            "only subsections have it; remove it",
+        )
+    check = _Check(type(obj).__name__)
+    check.fields(description, obj, "")
+    for attribute in description.unsaved:
+        check.unsaved(obj, attribute)
+
+
+class _Check:
+    """The check of one class; `owner` is its name in messages."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+
+    def fields(self, description: Description, obj: Any, path: str) -> None:
+        """Check the fields of one object, and what is embedded in it."""
+        for field in description.fields:
+            if not isinstance(field, Unused):
+                self._field(description, field, obj, path)
+        for subsection in description.subsections:
+            self.fields(subsection, obj, path)
+
+    def unsaved(self, obj: Any, attribute: str) -> None:
+        """Check that an attribute that is named as unsaved is there."""
+        path = ""
+        for name in attribute.split("."):
+            name, indexed, _ = name.partition("[")
+            obj = self._get(
+                obj, name, path, attribute, "remove it from unsaved, or correct the name"
+            )
+            path += f"{name}."
+            if indexed:
+                return
+
+    def _wrong(self, path: str, problem: str, cure: str) -> NoReturn:
+        raise DescriptionError(self._owner, path, problem, cure)
+
+    def _get(self, obj: Any, name: str, path: str, field: str, cure: str) -> Any:
+        try:
+            return getattr(obj, name)
+        except AttributeError:
+            names = [*getattr(obj, "__dict__", ()), *slots_of(type(obj))]
+            close = get_close_matches(name, names, 1)
+            if close:
+                cure = f"did you mean {close[0]!r}?"
+            owner = (
+                f"the {type(obj).__name__} in {path.removesuffix('.')}"
+                if path
+                else type(obj).__name__
+            )
+            self._wrong(field, f"{owner} has no attribute {name!r}", cure)
+
+    def _field(self, description: Description, field: Field, obj: Any, path: str) -> None:
+        name = path + field.name
+        if isinstance(field, Scalar) and field.read is not None:
+            value = field.read(obj)
+            if field.attribute != field.name:
+                self._attribute(field, obj, path)
+        else:
+            value = self._attribute(field, obj, path)
+        match field:
+            case Scalar():
+                self._scalar(name, field.type, value)
+            case Buffer():
+                self._kind(name, value, (bytearray, bytes), "a buffer", "assign a bytearray")
+                self._count(description, field, obj, path, len(value), field.size, "bytes")
+            case Array():
+                self._array(description, field, obj, path, value)
+            case Struct():
+                self._object(name, value)
+                self.fields(field.description, value, name + ".")
+            case Bitmap():
+                self._kind(name, value, (int,), "a bitmap", "assign an int")
+            case Timer():
+                if not hasattr(value, "deadline"):
+                    self._wrong(
+                        name,
+                        f"holds {_kind(value)}, and a timer has a deadline",
+                        "assign self.clock.timer(...), or anything with a deadline",
+                    )
+            case Queue():
+                self._queue(field, name, value)
+
+    def _attribute(self, field: Field, obj: Any, path: str) -> Any:
+        cure = "assign it in __init__, or correct attribute="
+        return self._get(obj, field.attribute, path, path + field.name, cure)
+
+    def _kind(
+        self, name: str, value: object, kinds: tuple[type, ...], what: str, cure: str
+    ) -> None:
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            self._wrong(name, f"holds {_kind(value)}, which cannot carry {what}", cure)
+
+    def _scalar(self, name: str, type_: ScalarType, value: Any) -> None:
+        if type_.code == "?":
+            self._kind(name, value, (bool,), "a boolean", "assign True or False, or use vm.u8")
+        elif type_.code == "d":
+            self._kind(name, value, (float, int), "an f64", "assign a float")
+        elif isinstance(value, bool):
+            self._wrong(
+                name,
+                f"holds a bool, and {type_.name} loads an int",
+                "use vm.boolean, or assign 0 or 1",
+            )
+        elif not hasattr(value, "__index__"):
+            self._wrong(
+                name,
+                f"holds {_kind(value)}, which cannot carry {type_.name}",
+                "assign an int, in __init__ already",
+            )
+
+    def _count(
+        self,
+        description: Description,
+        field: Buffer | Array,
+        obj: Any,
+        path: str,
+        found: int,
+        declared: int,
+        what: str,
+    ) -> None:
+        name = path + field.name
+        if field.length is None:
+            if found != declared:
+                self._wrong(
+                    name, f"holds {found} {what}, and {declared} are declared", "make the two agree"
+                )
+            return
+        carrier = field.length
+        for other in description.fields:
+            if isinstance(other, Scalar) and other.name == carrier:
+                if other.read is not None:
+                    return
+                carrier = other.attribute
+        length = self._get(obj, carrier, path, name, "name the attribute that holds the length")
+        if not isinstance(length, int) or isinstance(length, bool):
+            self._wrong(
+                name,
+                f"has the length {carrier!r}, which holds {_kind(length)}",
+                "a length is an int",
+            )
+
+    def _array(
+        self, description: Description, field: Array, obj: Any, path: str, value: Any
+    ) -> None:
+        name = path + field.name
+        self._kind(name, value, _SEQUENCES, "an array", "assign a list")
+        self._count(description, field, obj, path, len(value), field.count, "elements")
+        self._elements(name, field.element, value)
+
+    def _elements(self, name: str, element: ScalarType | Description, value: Any) -> None:
+        for index, item in enumerate(value):
+            if isinstance(element, ScalarType):
+                self._scalar(f"{name}[{index}]", element, item)
+            else:
+                self._object(f"{name}[{index}]", item)
+                self.fields(element, item, f"{name}[{index}].")
+
+    def _object(self, name: str, value: Any) -> None:
+        if value is None or isinstance(value, (int, float, str, dict, *_SEQUENCES)):
+            self._wrong(
+                name,
+                f"holds {_kind(value)}, and a struct is an object with attributes",
+                "assign an object",
+            )
+
+    def _queue(self, field: Queue, name: str, value: Any) -> None:
+        self._kind(name, value, (list, deque), "a queue", "assign a list or deque")
+        limit = getattr(value, "maxlen", None)
+        if limit is not None and limit < field.maximum:
+            self._wrong(
+                name,
+                f"is a deque of at most {limit}, and maximum is {field.maximum}",
+                "make the two agree",
+            )
+        self._elements(name, field.element, value)
+        if isinstance(field.element, Description):
+            assert field.factory is not None
+            item = field.factory()
+            self._object(f"{name}[]", item)
+            self.fields(field.element, item, f"{name}[].")
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

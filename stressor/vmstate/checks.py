@@ -1,0 +1,238 @@
+"""What a description's author can get wrong, found when the description is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from stressor.errors import DescriptionError
+from stressor.vmstate.description import Description, Validate
+from stressor.vmstate.kinds import (
+    Array,
+    Field,
+    Queue,
+    Scalar,
+    ScalarType,
+    Struct,
+    Unused,
+)
+
+__all__ = ["check_description", "embedded"]
+
+
+def check_description(description: Description) -> None:
+    """Raise DescriptionError, with the description, the field and the cure, for the first mistake."""
+    _check_name(description)
+    _check_versions(description)
+    for field in description.fields:
+        _check_field(description, field)
+    _check_lengths(description)
+    for subsection in description.subsections:
+        _check_subsection(description, subsection)
+    _check_order_of_names(description)
+    _check_unique(description)
+    _check_rules(description)
+
+
+def embedded(description: Description) -> Iterator[Description]:
+    """Yield every description that is embedded in this one or in its subsections, at any depth."""
+    for field in description.fields:
+        inner = None
+        if isinstance(field, Struct):
+            inner = field.description
+        elif isinstance(field, Array | Queue) and isinstance(field.element, Description):
+            inner = field.element
+        if inner is not None:
+            yield inner
+            yield from embedded(inner)
+    for subsection in description.subsections:
+        yield from embedded(subsection)
+
+
+def _wrong(description: Description, field: str, problem: str, cure: str) -> NoReturn:
+    raise DescriptionError(str(description.name), field, problem, cure)
+
+
+def _check_name(description: Description) -> None:
+    name = description.name
+    if not isinstance(name, str) or not name:
+        _wrong(
+            description, "", f"{name!r} is not a name", "give the section's name, such as 'serial'"
+        )
+    if len(name.encode()) > 255:
+        _wrong(description, "", "has a name of more than 255 bytes", "shorten it")
+
+
+def _check_versions(description: Description) -> None:
+    version, minimum = description.version, description.minimum_version
+    for what, value in (("version", version), ("minimum_version", minimum)):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 32:
+            _wrong(description, "", f"has {what}={value!r}", "give a number from 0 up")
+    if minimum > version:
+        _wrong(
+            description,
+            "",
+            f"has minimum_version={minimum} above version={version}",
+            "the minimum is the oldest version that still loads",
+        )
+
+
+def _check_field(description: Description, field: object) -> None:
+    if isinstance(field, ScalarType):
+        _wrong(
+            description,
+            "",
+            f"has the bare type vm.{field.name} for a field",
+            f"call it: vm.{field.name}(name)",
+        )
+    if isinstance(field, Description):
+        _wrong(
+            description,
+            field.name,
+            "is a description among the fields",
+            "wrap it in vm.struct, or move it to subsections",
+        )
+    if not isinstance(field, Field):
+        _wrong(
+            description,
+            "",
+            f"has {field!r} for a field",
+            "use the constructors, such as vm.u8(name)",
+        )
+    if field.since > description.version:
+        _wrong(
+            description,
+            field.name,
+            f"is there since version {field.since}, and the description has version {description.version}",
+            "raise the description's version, or lower since=",
+        )
+
+
+def _check_lengths(description: Description) -> None:
+    before: list[Field] = []
+    for field in description.fields:
+        length = getattr(field, "length", None)
+        if length is not None:
+            if length in (field.attribute, field.name):
+                _wrong(
+                    description, field.name, "is its own length", "name the attribute that holds it"
+                )
+            _check_length(description, field, length, before)
+        before.append(field)
+
+
+def _check_length(description: Description, field: Field, length: str, before: list[Field]) -> None:
+    for other in _own_fields(description):
+        if length not in (other.attribute, other.name) or isinstance(other, Unused):
+            continue
+        if not isinstance(other, Scalar) or not other.type.integer:
+            _wrong(
+                description,
+                field.name,
+                f"has the length {length!r}, which is not an integer",
+                "name an integer field or attribute",
+            )
+        if other not in before:
+            _wrong(
+                description,
+                field.name,
+                f"stands before its length {length!r}",
+                f"move {other.name!r} in front of it",
+            )
+
+
+def _check_subsection(description: Description, subsection: object) -> None:
+    if not isinstance(subsection, Description):
+        _wrong(description, "", f"has {subsection!r} for a subsection", "give a vm.Description")
+    if subsection.needed is None:
+        _wrong(
+            description,
+            subsection.name,
+            "is a subsection without needed=",
+            "say when it travels: needed=lambda device: ...",
+        )
+    if not subsection.name.startswith(description.name + "/"):
+        _wrong(
+            description,
+            subsection.name,
+            "is a subsection with a name of its own",
+            f"begin it with {description.name + '/'!r}",
+        )
+
+
+def _check_order_of_names(description: Description) -> None:
+    """A loader takes a subsection by its name's beginning, so no name may be taken by another."""
+    names = [subsection.name for subsection in description.subsections]
+    for index, name in enumerate(names):
+        for other in names[index + 1 :]:
+            if other == name:
+                _wrong(description, name, "is there twice", "give each subsection its own name")
+            if other.startswith(name):
+                _wrong(
+                    description,
+                    other,
+                    f"would be taken for a subsection of {name!r}, which stands before it",
+                    "rename one, or put the longer name first",
+                )
+    for inner in embedded(description):
+        for name in names:
+            if inner.subsections and name.startswith(inner.name):
+                _wrong(
+                    description,
+                    name,
+                    f"would be taken for a subsection of the embedded {inner.name!r}",
+                    f"rename {inner.name!r}",
+                )
+
+
+def _own_fields(description: Description) -> Iterator[Field]:
+    """Yield the fields of one object: the description's and those of its subsections."""
+    yield from description.fields
+    for subsection in description.subsections:
+        yield from _own_fields(subsection)
+
+
+def _check_unique(description: Description) -> None:
+    names: dict[str, Field] = {}
+    attributes: dict[str, Field] = {}
+    for field in _own_fields(description):
+        if isinstance(field, Unused):
+            continue
+        if field.name in names:
+            _wrong(
+                description,
+                field.name,
+                f"is declared twice ({names[field.name].declared} and {field.declared})",
+                "remove one, or rename it and give attribute=",
+            )
+        names[field.name] = field
+        if isinstance(field, Scalar) and (field.equal or field.read is not None):
+            continue  # several accessors may share one attribute: its halves, say
+        first = attributes.setdefault(field.attribute, field)
+        if first is not field:
+            _wrong(
+                description,
+                field.name,
+                f"carries the attribute {field.attribute!r}, as {first.name!r} does",
+                "remove one, or give read= and write=",
+            )
+
+
+def _check_rules(description: Description) -> None:
+    for rule in description.validate:
+        if not isinstance(rule, Validate) or not rule.text or not callable(rule.predicate):
+            _wrong(
+                description,
+                "",
+                f"has {rule!r} for a validation",
+                "use vm.Validate('what holds', lambda device: ...)",
+            )
+    for what in ("needed", "pre_save", "post_load"):
+        hook = getattr(description, what)
+        if hook is not None and not callable(hook):
+            _wrong(description, "", f"has {what}={hook!r}", "give a function")
+    for attribute, reason in description._unsaved.items():
+        if not isinstance(attribute, str) or not attribute:
+            _wrong(description, "", f"has {attribute!r} in unsaved", "name an attribute")
+        if not isinstance(reason, str) or not reason.strip():
+            _wrong(description, attribute, "is unsaved without a reason", "say in a few words why")

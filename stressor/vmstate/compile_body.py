@@ -1,0 +1,410 @@
+"""Loading one object by generated code: read, assigned, finished.
+
+Three pieces of source grow together: what reads and checks everything into locals, what assigns the
+locals, and what calls the hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MemberDescriptorType
+from typing import Any
+
+from stressor.vmstate.compile_read import Reading
+from stressor.vmstate.description import Description
+from stressor.vmstate.kinds import (
+    Array,
+    Bitmap,
+    Buffer,
+    Field,
+    Queue,
+    Scalar,
+    ScalarType,
+    Struct,
+    Timer,
+    Unused,
+)
+from stressor.vmstate.source import CannotCompile, Module, Source
+from stressor.vmstate.wire import NOT_ARMED, SUBSECTION, subsection_header
+
+__all__ = ["Body", "is_plain"]
+
+
+def is_plain(cls: type, attribute: str) -> bool:
+    """Return whether storing an attribute of an instance runs no code of the class."""
+    if cls.__setattr__ is not object.__setattr__:  # type: ignore[comparison-overlap]
+        return False
+    found = getattr(cls, attribute, None)
+    return isinstance(found, MemberDescriptorType) or not hasattr(type(found), "__set__")
+
+
+def _views(description: Description) -> bool:
+    """Return whether a predicate of a field wants to see what was read before it."""
+    return any(
+        field.when is not None or (isinstance(field, Struct) and _views(field.description))
+        for field in description.fields
+    ) or any(map(_views, description.subsections))
+
+
+class Body(Reading):
+    """Writes the code that loads one object, and what is embedded in it.
+
+    With `dicts` values are stored in the dict of an object whose class adds no code to that: once a
+    dict has been asked for (to remember it), that is twice as fast as an attribute.
+    """
+
+    def __init__(
+        self, module: Module, description: Description, position: str, *, dicts: bool = False
+    ) -> None:
+        super().__init__(module, position)
+        self._description = description
+        self.assign = Source()
+        self.hooks = Source()
+        self._viewed = _views(description)
+        self._dicts = dicts
+        self._samples: dict[str, Any] = {}
+        self._pending: list[tuple[str, str, str]] = []
+
+    def know(self, obj: str, sample: Any) -> None:
+        """Note what the local `obj` is an instance of; others are left to the walk."""
+        if self._dicts and sample is not None and hasattr(sample, "__dict__"):
+            self._samples[obj] = sample
+            self.read.line(f"a{obj} = {obj}.__dict__")
+            if obj != "o":
+                self._demand(f"{obj}.__class__ is {self._module.constant(type(sample))}")
+
+    def _store(self, obj: str, attribute: str, value: str) -> None:
+        sample = self._samples.get(obj)
+        if sample is not None and attribute in vars(sample) and is_plain(type(sample), attribute):
+            self.assign.line(f"a{obj}[{attribute!r}] = {value}")
+        else:
+            self.assign.line(f"{obj}.{attribute} = {value}")
+
+    def body(self, description: Description, obj: str, view: str, scope: dict[str, str]) -> None:
+        """Write the fields of `obj`; `scope` has the locals of numbers that can be lengths."""
+        for field in description.fields:
+            if field.when is None:
+                self._field(field, obj, view, scope)
+                continue
+            self._show()
+            present = self._let(f"{self._module.constant(field.when)}(w{view})", "n")
+            with self._optional(present):
+                self._field(field, obj, view, dict(scope))
+            scope[field.name] = scope[field.attribute] = ""
+        if description.subsections:
+            self._subsections(description, obj, view, scope)
+        if description.post_load is not None:
+            hook = self._module.constant(description.post_load)
+            self.hooks.line(f"{hook}({obj}, {description.version})")
+
+    def _subsections(
+        self, description: Description, obj: str, view: str, scope: dict[str, str]
+    ) -> None:
+        self._show()
+        self.settle()
+        flags = [self._local("n") for _ in description.subsections]
+        self.read.line(f"{' = '.join(flags)} = False")
+        with self.read.block("if p != end:"):
+            for flag, subsection in zip(flags, description.subsections, strict=True):
+                header = subsection_header(subsection)
+                self.read.line(f"{flag} = d.startswith({self._module.constant(header, 'H')}, p)")
+                with self._optional(flag):
+                    self._delta = len(header)
+                    inner = dict(scope)
+                    self.body(subsection, obj, view, inner)
+                for name in inner.keys() - scope.keys():
+                    scope[name] = ""
+            # One more is in another order, or unknown: the walk tells.
+            self._demand(f"p == end or d[p] != {SUBSECTION}")
+
+    @contextmanager
+    def _optional(self, flag: str) -> Iterator[None]:
+        self.settle()
+        with (
+            self.read.block(f"if {flag}:"),
+            self.assign.block(f"if {flag}:", needed=False),
+            self.hooks.block(f"if {flag}:", needed=False),
+        ):
+            yield
+            self._show()
+            self.settle()
+
+    def _show(self) -> None:
+        """Let the views see what has been read."""
+        if self._viewed:
+            self._flush()
+            for staged, name, value in self._pending:
+                self.read.line(f"{staged}[{name!r}] = {value}")
+        self._pending = []
+
+    def _stage(self, field: Field, view: str, value: str) -> None:
+        if self._viewed:
+            for name in {field.name: 0, field.attribute: 0}:
+                self._pending.append((f"g{view}", name, value))
+
+    def _field(self, field: Field, obj: str, view: str, scope: dict[str, str]) -> None:
+        match field:
+            case Scalar():
+                self._scalar(field, obj, view, scope)
+            case Buffer():
+                self._buffer(field, obj, view, scope)
+            case Array():
+                self._array(field, obj, view, scope)
+            case Struct():
+                self._struct(field, obj, view)
+            case Bitmap():
+                self._bitmap(field, obj, view)
+            case Timer():
+                self._timer(field, obj, view)
+            case Queue():
+                self._queue(field, obj, view)
+            case Unused():
+                self._take(f"{field.size}x", field.size)
+
+    def _scalar(self, field: Scalar, obj: str, view: str, scope: dict[str, str]) -> None:
+        name = self._local()
+        code, value, check = field.type.code, name, ""
+        if code == "?":
+            code, value, check = "B", f"{name} == 1", f"{name} <= 1"
+        if field.equal:
+            held = self._let(f"{obj}.{field.attribute}")
+            check = f"{value} == {held}"
+        self._take(code, field.type.size, name, check)
+        if field.write is not None:
+            self.assign.line(f"{self._module.constant(field.write)}({obj}, {value})")
+        elif not field.equal:
+            self._store(obj, field.attribute, value)
+        scope[field.name] = scope[field.attribute] = name
+        self._stage(field, view, value)
+
+    def _buffer(self, field: Buffer, obj: str, view: str, scope: dict[str, str]) -> None:
+        name = self._local()
+        if field.length is None:
+            self._take(f"{field.size}s", field.size, name)
+            self._fill(field, obj, name)
+        else:
+            length = self._length(field, obj, scope)
+            self._slice(name, length)
+            self._fill(field, obj, name, length)
+        self._stage(field, view, name)
+
+    def _slice(self, name: str, length: str) -> None:
+        self.settle()
+        self.read.line(f"{name} = d[p:p + {length}]")
+        self._demand(f"len({name}) == {length}")
+        self.read.line(f"p += {length}")
+
+    def _length(self, field: Buffer | Array, obj: str, scope: dict[str, str]) -> str:
+        assert field.length is not None
+        self._flush()
+        known = scope.get(field.length)
+        if known == "":
+            raise CannotCompile
+        # Through the dict, because a property is to see what is loaded, and the walk shows it.
+        length = known or self._let(f"{obj}.__dict__[{field.length!r}]", "n")
+        self._demand(f"{length}.__class__ is int and 0 <= {length} <= {field.maximum}")
+        return length
+
+    def _fill(self, field: Field, obj: str, items: str, partial: str = "") -> None:
+        """Put items into the container in a field's attribute, which is checked while reading."""
+        held = self._let(f"{obj}.{field.attribute}", "c")
+        fixed = isinstance(field, Buffer | Array) and field.fixed
+        self._demand(
+            f"{held}.__class__ in filled" + (f" and len({held}) >= {partial}" if fixed else "")
+        )
+        usual = "bytearray" if isinstance(field, Buffer) else "list"
+        with self.assign.block(f"if {held}.__class__ is {usual}:"):
+            self.assign.line(f"{held}[:{partial if fixed else ''}] = {items}")
+        rest = f"[*{items}, *list({held})[{partial}:]]" if fixed else items
+        self.assign.line(f"else: fill({obj}, {field.attribute!r}, {rest})")
+
+    def _array(self, field: Array, obj: str, view: str, scope: dict[str, str]) -> None:
+        length = "" if field.length is None else self._length(field, obj, scope)
+        if isinstance(field.element, Description):
+            self._objects(field, field.element, obj, length)
+            return
+        name = self._local()
+        if length:
+            self._numbers(field.element, name, length)
+        elif field.element.code == "B":
+            self._take(f"{field.count}s", field.count, name)
+        else:
+            code = "B" if field.element.code == "?" else field.element.code
+            check = f"max({name}) <= 1" if field.element.code == "?" else ""
+            self._take(f"{field.count}{code}", field.count * field.element.size, "*" + name, check)
+        items = f"[e == 1 for e in {name}]" if field.element.code == "?" else name
+        self._fill(field, obj, items, length)
+        self._stage(field, view, f"[*{items}]")
+
+    def _numbers(self, element: ScalarType, name: str, count: str) -> None:
+        """Read a number of numbers that is known only when loading."""
+        raw = name if element.code in "B?" else self._local()
+        self._slice(raw, count if element.size == 1 else f"{element.size} * {count}")
+        if element.code == "?":
+            self._demand(f"not {raw}.strip(b'\\0\\1')")
+        elif element.code != "B":
+            self.read.line(f"{name} = unpack(f'>{{{count}}}{element.code}', {raw})")
+
+    def _struct(self, field: Struct, obj: str, view: str) -> None:
+        held = self._let(f"{obj}.{field.attribute}", "o")
+        self.know(held, getattr(self._samples.get(obj), field.attribute, None))
+        inner = self.view(held)
+        self.body(field.description, held, inner, {})
+        self._stage(field, view, f"w{inner}")
+
+    def view(self, obj: str) -> str:
+        """Make a view of an object, when any predicate wants one."""
+        if not self._viewed:
+            return ""
+        name = self._module.local("v")
+        self.read.line(f"g{name} = {{}}; w{name} = Staged({obj}, g{name})")
+        return name
+
+    def _objects(self, field: Array, element: Description, obj: str, length: str) -> None:
+        if self._viewed:
+            raise CannotCompile
+        self.settle()
+        held = self._let(f"{obj}.{field.attribute}", "c")
+        self._demand(f"{held}.__class__ in filled")
+        objects = self._let(f"[*{held}]", "e")
+        if not length:
+            self._demand(f"len({objects}) == {field.count}")
+        elif field.fixed:
+            self._demand(f"len({objects}) >= {length}")
+            self.read.line(f"{objects} = {objects}[:{length}]")
+        else:
+            # Each element takes a byte at least, or there are no more than the maximum of them.
+            self._demand(f"{length} - len({objects}) <= end - p")
+            self.read.line(f"{objects} = {objects}[:{length}]")
+            factory = self._module.constant(field.factory)
+            self.read.line(f"while len({objects}) < {length}: {objects}.append({factory}())")
+        self._elements(element, objects)
+        if length and not field.fixed:
+            with self.assign.block(f"if len({held}) != {length}:"):
+                self.assign.line(f"fill({obj}, {field.attribute!r}, {objects})")
+
+    def _elements(self, element: Description, objects: str) -> None:
+        """Read the fields of each of `objects`, by functions of their own."""
+        part = Element(self._module, element)
+        staged = self._let("[]", "t")
+        with self.read.block(f"for e in {objects}:"):
+            self.read.line(f"p, t = {part.reader}(e, d, p, end)")
+            self.read.line(f"{staged}.append(t)")
+        with self.assign.block(f"for e, t in zip({objects}, {staged}):"):
+            self.assign.line(f"{part.assigner}(e, t)")
+        if part.hooker:
+            with self.hooks.block(f"for e, t in zip({objects}, {staged}):"):
+                self.hooks.line(f"{part.hooker}(e, t)")
+
+    def _bitmap(self, field: Bitmap, obj: str, view: str) -> None:
+        words = [self._local() for _ in range(0, field.bits, 64)]
+        for word in words:
+            self._take("Q", 8, word)
+        value = " | ".join(
+            f"{word} << {64 * index}" if index else word for index, word in enumerate(words)
+        )
+        if field.bits % 64:
+            self._checks.append(f"not {words[-1]} >> {field.bits % 64}")
+        self._store(obj, field.attribute, value)
+        self._stage(field, view, value)
+
+    def _timer(self, field: Timer, obj: str, view: str) -> None:
+        held = self._let(f"{obj}.{field.attribute}", "o")
+        name = self._local()
+        self._take("q", 8, name)
+        value = f"None if {name} == {NOT_ARMED} else {name}"
+        self.assign.line(f"{held}.deadline = {value}")
+        self._stage(field, view, f"Staged({held}, {{'deadline': {value}}})")
+
+    def _queue(self, field: Queue, obj: str, view: str) -> None:
+        items = self._local("q")
+        if field.linked:
+            self._links(field, items)
+        else:
+            count = self._local("n")
+            self._take("I", 4, count, f"{count} <= {field.maximum}")
+            self.settle()
+            if isinstance(field.element, ScalarType):
+                self._numbers(field.element, items, count)
+            else:
+                if self._viewed:
+                    raise CannotCompile
+                self._demand(f"{count} <= end - p")
+                factory = self._module.constant(field.factory)
+                self.read.line(f"{items} = [{factory}() for _ in range({count})]")
+                self._elements(field.element, items)
+        value = items
+        if isinstance(field.element, ScalarType) and field.element.code == "?":
+            value = f"[e == 1 for e in {items}]"
+        self._fill(field, obj, value)
+        held = self.locals[-1]
+        self._demand(
+            f"{held}.__class__ is not deque or {held}.maxlen is None or len({items}) <= {held}.maxlen"
+        )
+        self._stage(field, view, f"[*{value}]")
+
+    def _links(self, field: Queue, items: str) -> None:
+        self.settle()
+        self.read.line(f"{items} = []")
+        element = field.element
+        part = staged = None
+        if isinstance(element, Description):
+            if self._viewed:
+                raise CannotCompile
+            part, staged = Element(self._module, element), self._let("[]", "t")
+        with self.read.block("while d[p] == 1:"):
+            self._demand(f"len({items}) < {field.maximum}")
+            if part is not None:
+                self.read.line(f"e = {self._module.constant(field.factory)}()")
+                self.read.line(f"p, t = {part.reader}(e, d, p + 1, end)")
+                self.read.line(f"{staged}.append(t)")
+            else:
+                assert isinstance(element, ScalarType)
+                code = "B" if element.code == "?" else element.code
+                unpack = self._module.struct(f"x{code}", "unpack_from")
+                self.read.line(f"e, = {unpack}(d, p)")
+                if element.code == "?":
+                    self._demand("e <= 1")
+                self.read.line(f"p += {1 + element.size}")
+            self.read.line(f"{items}.append(e)")
+        self._demand("d[p] == 0")
+        self.read.line("p += 1")
+        if part is not None:
+            with self.assign.block(f"for e, t in zip({items}, {staged}):"):
+                self.assign.line(f"{part.assigner}(e, t)")
+            if part.hooker:
+                with self.hooks.block(f"for e, t in zip({items}, {staged}):"):
+                    self.hooks.line(f"{part.hooker}(e, t)")
+
+
+class Element(Body):
+    """Writes the functions that read, assign and finish one element of an array or queue."""
+
+    def __init__(self, module: Module, description: Description) -> None:
+        super().__init__(module, description, "p")
+        stem = module.local("element")
+        self.reader, self.assigner, self.hooker = f"read_{stem}", f"assign_{stem}", ""
+        if self._viewed:
+            raise CannotCompile
+        self.body(description, "o", "", {})
+        self._flush()
+        names = "".join(f"{name}, " for name in dict.fromkeys(self.locals))
+        source = Source()
+        with source.block(f"def {self.reader}(o, d, p, end):"):
+            if names:
+                source.line(f"{names.replace(', ', ' = ')}None")
+            source.extend(self.read)
+            source.line(f"return {self._position}, ({names})")
+        module.add(source)
+        parts = [(self.assigner, self.assign)]
+        if not self.hooks.empty:
+            self.hooker = f"finish_{stem}"
+            parts.append((self.hooker, self.hooks))
+        for name, part in parts:
+            source = Source()
+            with source.block(f"def {name}(o, t):"):
+                if names:
+                    source.line(f"{names}= t")
+                source.extend(part)
+            module.add(source)

@@ -1,0 +1,88 @@
+"""The names of a description: which field carries which attribute, where it is declared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from stressor.vmstate.description import Description
+from stressor.vmstate.kinds import (
+    Array,
+    Bitmap,
+    Buffer,
+    Declaration,
+    Field,
+    Queue,
+    Scalar,
+    ScalarType,
+    Struct,
+    Unused,
+)
+
+__all__ = ["Names", "collect_names"]
+
+_INDEX: Final = re.compile(r"\[[^\]]*\]")
+
+
+@dataclass(slots=True)
+class Names:
+    """`attributes` maps attribute paths to field paths, `unsaved` to reasons; indexes are `[]`."""
+
+    attributes: dict[str, str] = field(default_factory=dict)
+    unsaved: dict[str, str] = field(default_factory=dict)
+    _declared: dict[str, Declaration] = field(default_factory=dict)
+    _width: dict[str, int] = field(default_factory=dict)
+
+    def declared(self, path: str) -> Declaration | None:
+        """Return where the field at `path` is declared, indexes dropped."""
+        path = _INDEX.sub("", path)
+        while path not in self._declared and "." in path:
+            path = path.rpartition(".")[0]  # a queue's own count stands where the queue does
+        return self._declared.get(path)
+
+    def width(self, path: str) -> int:
+        """Return the size in bytes of the number at `path`, 0 when there is none."""
+        return self._width.get(_INDEX.sub("", path), 0)
+
+    def add(self, description: Description, attribute_prefix: str, path_prefix: str) -> None:
+        """Add the names of one object: its description's and its subsections'."""
+        for name, reason in description._unsaved.items():
+            self.unsaved[attribute_prefix + name] = reason
+        for part in description.fields:
+            if not isinstance(part, Unused):
+                self._add_field(part, attribute_prefix + part.attribute, path_prefix + part.name)
+        for subsection in description.subsections:
+            self.add(subsection, attribute_prefix, path_prefix)
+
+    def _add_field(self, part: Field, attribute: str, path: str) -> None:
+        self._declared[_INDEX.sub("", path)] = part.declared
+        if isinstance(part, Struct):
+            self.add(part.description, attribute + ".", path + ".")
+        elif isinstance(part, Array | Queue) and isinstance(part.element, Description):
+            self.add(part.element, attribute + "[].", path + "[].")
+        elif isinstance(part, Array | Queue | Buffer):
+            width = 1 if isinstance(part, Buffer) else _size(part.element)
+            self._add_value(attribute + "[]", path + "[]", width)
+            if isinstance(part, Buffer):
+                # An attribute that holds bytes (not a bytearray) is one value to who walks it.
+                self.attributes[attribute] = path + "[]"
+        elif isinstance(part, Bitmap):
+            self._add_value(attribute, path, (part.bits + 63) // 64 * 8)
+        else:
+            self._add_value(attribute, path, part.type.size if isinstance(part, Scalar) else 8)
+
+    def _add_value(self, attribute: str, path: str, width: int) -> None:
+        self.attributes.setdefault(attribute, path)
+        self._width[_INDEX.sub("", path)] = width
+
+
+def collect_names(description: Description) -> Names:
+    """Return the names of everything that a description reaches."""
+    names = Names()
+    names.add(description, "", "")
+    return names
+
+
+def _size(element: ScalarType | Description) -> int:
+    return element.size if isinstance(element, ScalarType) else 0

@@ -1,0 +1,124 @@
+"""A section: one device instance in a QEMU stream.
+
+Header `04`, section id, name, instance, version; the body; footer `7e`, section id.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Hashable
+from typing import Any, Final
+
+from stressor.errors import DescriptionError, StreamError
+from stressor.vmstate.description import Description
+from stressor.vmstate.load import check_version, load_body, name_body
+from stressor.vmstate.wire import NamedField
+
+__all__ = ["Section"]
+
+FULL: Final = 4
+FOOTER: Final = 0x7E
+
+
+class Section:
+    """The state of one instance of a description, framed. Raises DescriptionError for what cannot be."""
+
+    def __init__(self, description: Description, instance: int = 0, section_id: int = 0) -> None:
+        if description.needed is not None:
+            raise DescriptionError(
+                description.name,
+                "",
+                "is a section and has needed=",
+                "only subsections have it; remove it",
+            )
+        for what, value in (("instance", instance), ("section_id", section_id)):
+            if not isinstance(value, int) or not 0 <= value < 1 << 32:
+                raise DescriptionError(
+                    description.name, "", f"has {what} {value!r}", "give 0 or more"
+                )
+        self.description: Final = description
+        self.instance: Final = instance
+        self.section_id: Final = section_id
+        self.prefix: Final = f"{description.name}/{instance}."
+        name = description.name.encode()
+        identity = (
+            struct.pack(">BIB", FULL, section_id, len(name)) + name + struct.pack(">I", instance)
+        )
+        self._identity: Final = identity
+        self._header: Final = identity + struct.pack(">I", description.version)
+        self._footer: Final = struct.pack(">BI", FOOTER, section_id)
+        self._size: Final = len(self._header)
+
+    def __repr__(self) -> str:
+        return f"<Section {self.prefix[:-1]}>"
+
+    def save(self, obj: Any) -> bytes:
+        """Return the framed bytes. Raises StateError as `Description.save`."""
+        return self._header + self.description.save(obj) + self._footer
+
+    def pack(self, obj: Any) -> tuple[bytes, Hashable]:
+        """Return the framed bytes and their layout."""
+        body, layout = self.description.pack(obj)
+        return self._header + body + self._footer, layout
+
+    def load(self, obj: Any, data: bytes) -> None:
+        """Load what `save` gave, all or nothing. Raises StreamError."""
+        size = self._size
+        if data.startswith(self._header) and data.endswith(self._footer) and len(data) >= size + 5:
+            try:
+                self.description.load(obj, data[size:-5])
+                return
+            except StreamError as error:
+                path = "" if error.path == self.description.name else error.path
+                raise StreamError(
+                    (self.prefix + path).removesuffix("."), error.offset + size, error.problem
+                ) from error.__cause__
+        load_body(self.description, obj, *self._open(data), self.prefix, size)
+
+    def fields_of(self, data: bytes) -> list[NamedField]:
+        """Name every byte, header and footer included. Raises StreamError."""
+        body, version = self._open(data)
+        here, size = self.prefix[:-1], self._size
+        return [
+            NamedField(f"{here}(header)", "header", 0, size, bytes(data[:size])),
+            *name_body(self.description, body, version, self.prefix, size),
+            NamedField(f"{here}(footer)", "footer", len(data) - 5, 5, bytes(data[-5:])),
+        ]
+
+    def _open(self, data: bytes) -> tuple[bytes, int]:
+        """Return the body and its version; refuse a frame that is not this section's."""
+        here, size = self.prefix[:-1], self._size
+        data = bytes(data)
+        if not data.startswith(self._identity) or len(data) < size:
+            offset, problem = self._explain(data)
+            raise StreamError(here, offset, problem)
+        (version,) = struct.unpack_from(">I", data, size - 4)
+        check_version(self.description, version, here, size - 4)
+        if len(data) < size + 5 or not data.endswith(self._footer):
+            raise StreamError(
+                here,
+                max(size, len(data) - 5),
+                f"does not end in the footer {self._footer.hex(' ')}",
+            )
+        return data[size:-5], version
+
+    def _explain(self, data: bytes) -> tuple[int, str]:
+        """Return where and how a header differs from this section's."""
+        name = self.description.name.encode()
+        if not data or data[0] != FULL:
+            found = f"{data[0]:#04x}" if data else "nothing"
+            return 0, f"a section begins with 0x04, and this with {found}"
+        if len(data) < self._size:
+            return len(data), f"its header needs {self._size} bytes: truncated"
+        if data[1:5] != self._identity[1:5]:
+            return (
+                1,
+                f"has section id {int.from_bytes(data[1:5])}, and {self.section_id} was expected",
+            )
+        found_name = data[6 : 6 + data[5]]
+        if found_name != name:
+            text = found_name.decode("utf-8", "backslashreplace")
+            return 5, f"is the section {text!r}, and {self.description.name!r} was expected"
+        offset = 6 + len(name)
+        instance = int.from_bytes(data[offset : offset + 4])
+        return offset, f"is instance {instance}, and {self.instance} was expected"

@@ -1,0 +1,183 @@
+"""QEMU's binary format: big-endian, nothing aligned, subsections with a header.
+
+`WireWriter` and `WireReader` are one format; the walks in `save` and `load` know no other thing
+about it than their methods. Another format is another such pair.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from stressor.errors import StreamError
+
+if TYPE_CHECKING:
+    from stressor.vmstate.description import Description
+    from stressor.vmstate.kinds import ScalarType
+
+__all__ = ["SUBSECTION", "NamedField", "WireReader", "WireWriter", "subsection_header"]
+
+SUBSECTION: Final = 5
+NOT_ARMED: Final = -1
+
+
+class NamedField(NamedTuple):
+    """One piece of a stream: `size` bytes at `offset`. A byte of a buffer is a piece of its own."""
+
+    path: str
+    kind: str
+    offset: int
+    size: int
+    value: Any
+
+
+def subsection_header(description: Description) -> bytes:
+    """Return what stands in front of a subsection's body."""
+    name = description.name.encode()
+    return bytes((SUBSECTION, len(name))) + name + struct.pack(">I", description.version)
+
+
+class WireWriter:
+    """Collects the bytes of one body, and the size of each piece in `layout`. Values were checked."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.layout: list[tuple[str, int]] = []
+
+    def scalar(self, path: str, type: ScalarType, value: float) -> None:
+        self._add(path, struct.pack(">" + type.code, value))
+
+    def buffer(self, path: str, data: bytes) -> None:
+        self._add(path, data)
+
+    def bitmap(self, path: str, bits: int, value: int) -> None:
+        words = [value >> shift & 0xFFFF_FFFF_FFFF_FFFF for shift in range(0, bits, 64)]
+        self._add(path, struct.pack(f">{len(words)}Q", *words))
+
+    def timer(self, path: str, deadline: int | None) -> None:
+        self._add(path, struct.pack(">q", NOT_ARMED if deadline is None else deadline))
+
+    def unused(self, path: str, size: int) -> None:
+        self._add(path, bytes(size))
+
+    def count(self, path: str, count: int) -> None:
+        self._add(path, struct.pack(">I", count))
+
+    def more(self, path: str, more: bool) -> None:
+        self._add(path, b"\1" if more else b"\0")
+
+    def subsection(self, path: str, description: Description) -> None:
+        self._add(f"{path}({description.name})", subsection_header(description))
+
+    def finish(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def _add(self, path: str, piece: bytes) -> None:
+        self.layout.append((path, len(piece)))
+        self._pieces.append(piece)
+
+
+class WireReader:
+    """Takes one body apart, and names each piece in `named` when asked to.
+
+    Every method raises StreamError with path and offset for what cannot be; `base` is the offset of
+    `data` in the whole stream.
+    """
+
+    def __init__(self, data: bytes, *, base: int = 0, naming: bool = False) -> None:
+        self._data = data
+        self._position = 0
+        self._base = base
+        self.named: list[NamedField] | None = [] if naming else None
+
+    @property
+    def offset(self) -> int:
+        return self._base + self._position
+
+    @property
+    def remaining(self) -> int:
+        return len(self._data) - self._position
+
+    def refuse(self, path: str, problem: str, back: int = 0) -> StreamError:
+        """Return the error that something `back` bytes ago makes no sense."""
+        return StreamError(path, self.offset - back, problem)
+
+    def scalar(self, path: str, type: ScalarType) -> Any:
+        piece = self._take(path, type.size)
+        if type.code == "?":
+            if piece[0] > 1:
+                raise self.refuse(path, f"{piece[0]:#x} is neither false (0) nor true (1)", 1)
+            value: Any = piece == b"\1"
+        else:
+            (value,) = struct.unpack(">" + type.code, piece)
+        self._name(path, type.name, type.size, value)
+        return value
+
+    def buffer(self, path: str, size: int) -> bytes:
+        piece = self._take(path, size)
+        if self.named is not None:
+            start = self.offset - size
+            self.named += [
+                NamedField(f"{path}[{index}]", "buffer", start + index, 1, byte)
+                for index, byte in enumerate(piece)
+            ]
+        return piece
+
+    def bitmap(self, path: str, bits: int) -> int:
+        size = (bits + 63) // 64 * 8
+        words = struct.unpack(f">{size // 8}Q", self._take(path, size))
+        value: int = sum(word << 64 * index for index, word in enumerate(words))
+        if value >> bits:
+            raise self.refuse(
+                path, f"has bit {value.bit_length() - 1} set, and only {bits} bits", size
+            )
+        self._name(path, "bitmap", size, value)
+        return value
+
+    def timer(self, path: str) -> int | None:
+        raw = int.from_bytes(self._take(path, 8), signed=True)
+        deadline = None if raw == NOT_ARMED else raw
+        self._name(path, "timer", 8, deadline)
+        return deadline
+
+    def unused(self, path: str, size: int) -> None:
+        self._name(path, "unused", size, self._take(path, size))
+
+    def count(self, path: str, maximum: int) -> int:
+        count = int.from_bytes(self._take(path, 4))
+        if count > maximum:
+            raise self.refuse(path, f"{count} elements, and there may be at most {maximum}", 4)
+        self._name(path, "count", 4, count)
+        return count
+
+    def more(self, path: str) -> bool:
+        marker = self._take(path, 1)[0]
+        if marker > 1:
+            raise self.refuse(path, f"{marker:#x} is neither an element (1) nor the end (0)", 1)
+        self._name(path, "marker", 1, marker)
+        return marker == 1
+
+    def subsection(self, path: str, parent: str) -> tuple[str, int] | None:
+        """Take the header of a subsection of `parent`; None, and nothing taken, when none is next."""
+        data, position = self._data, self._position
+        if position + 2 > len(data) or data[position] != SUBSECTION:
+            return None
+        size = data[position + 1]
+        name = data[position + 2 : position + 2 + size]
+        if len(name) <= len(parent.encode()) or not name.startswith(parent.encode()):
+            return None
+        header = self._take(path, 2 + size + 4)
+        (version,) = struct.unpack(">I", header[-4:])
+        text = name.decode("utf-8", "backslashreplace")
+        self._name(f"{path}({text})", "subsection", len(header), version)
+        return text, version
+
+    def _take(self, path: str, size: int) -> bytes:
+        if size > self.remaining:
+            raise self.refuse(path, f"needs {size} bytes, and {self.remaining} are left: truncated")
+        self._position += size
+        return self._data[self._position - size : self._position]
+
+    def _name(self, path: str, kind: str, size: int, value: Any) -> None:
+        if self.named is not None:
+            self.named.append(NamedField(path, kind, self.offset - size, size, value))

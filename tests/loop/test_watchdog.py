@@ -1,0 +1,65 @@
+"""Device code that never returns is ended; code that makes progress, or is not a device's, is not."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from stressor.loop.watchdog import Hung, Watchdog
+
+
+def inside_a_device(seconds: float) -> Watchdog:
+    watchdog = Watchdog(seconds)
+    watchdog.inside = True
+    return watchdog
+
+
+def test_what_never_returns_is_ended() -> None:
+    with pytest.raises(Hung, match="0.05 s"), inside_a_device(0.05).watching():
+        while True:
+            pass
+
+
+def test_what_makes_progress_goes_on() -> None:
+    watchdog = inside_a_device(0.05)
+    end = time.monotonic() + 0.3
+    with watchdog.watching():
+        while time.monotonic() < end:
+            watchdog.beats += 1
+    assert watchdog.beats > 0
+
+
+def test_the_harness_itself_may_take_its_time() -> None:
+    watchdog = Watchdog(0.02)
+    end = time.monotonic() + 0.2
+    with watchdog.watching():
+        while time.monotonic() < end:
+            pass
+    assert watchdog.beats == 0
+
+
+def test_a_device_that_catches_every_exception_is_ended_too() -> None:
+    with pytest.raises(Hung), inside_a_device(0.05).watching():
+        while True:
+            try:
+                sum(range(100))
+            except Exception:
+                continue
+
+
+def test_the_signal_handler_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with Watchdog(1).watching():
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_patience_can_be_shorter_for_a_while() -> None:
+    watchdog = inside_a_device(60)
+    with pytest.raises(Hung), watchdog.watching(), watchdog.within(0.05):
+        while True:
+            pass
+    assert watchdog.seconds == 60

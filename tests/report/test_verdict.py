@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from stressor.cli.exit_code import ExitCode, exit_code_of
+from stressor.loop.events import RunFinished
+from stressor.report.verdict import Verdict, verdict_line, verdict_of
+
+GOOD = RunFinished(20_000, 203_112, (), (), 1.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "code"),
+    [
+        ({}, Verdict.CLEAN, 0),
+        ({"findings": ("F-1",)}, Verdict.FINDINGS, 1),
+        ({"findings": ("F-1",), "cycles": 0}, Verdict.FINDINGS, 1),
+        ({"findings": ("F-1",), "broken": ("a",)}, Verdict.BROKEN, 3),
+        ({"cycles": 0}, Verdict.NOTHING_RAN, 4),
+        ({"cycles": 0, "interrupted": True}, Verdict.INTERRUPTED, 130),
+        ({"findings": ("F-1",), "interrupted": True}, Verdict.INTERRUPTED, 130),
+    ],
+)
+def test_how_a_run_ends(changes: dict[str, object], verdict: Verdict, code: int) -> None:
+    finished = dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type]
+
+    assert verdict_of(finished) is verdict
+    assert exit_code_of(verdict) == code
+
+
+def test_every_verdict_has_an_exit_code() -> None:
+    assert {exit_code_of(verdict) for verdict in Verdict} == set(ExitCode) - {ExitCode.USAGE}
+
+
+def test_a_clean_run_says_what_it_did() -> None:
+    assert verdict_line(GOOD, ["uart"], []) == (
+        "clean: 1 device, 20,000 cycles, 203,112 operations, nothing diverged"
+    )
+
+
+def test_findings_count_each_device_once() -> None:
+    finished = dataclasses.replace(GOOD, findings=("F-1", "F-2"))
+
+    assert verdict_line(finished, ["a", "b"], ["a", "a"]) == "2 findings in 1 device: F-1, F-2"
+
+
+def test_a_long_line_is_broken_at_80_columns() -> None:
+    finished = dataclasses.replace(GOOD, findings=tuple(f"F-{index:08x}" for index in range(20)))
+
+    lines = verdict_line(finished, ["a"], ["a"]).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith("  F-") for line in lines[1:])

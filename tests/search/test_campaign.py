@@ -1,0 +1,144 @@
+"""Campaigns: what they find, how they name it, and that one seed gives one result."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import pytest
+
+from stressor.device import Device
+from stressor.loop.events import Event, FindingFound, RunFinished, Statistics, TargetBroke, TargetFinished
+from stressor.loop.finding import Cause, Finding, Oracle
+from stressor.loop.trace import ResetMode
+from stressor.search.replay import replay
+from stressor.search.run import run
+from stressor.targets.model import Model, model_of
+from tests.search.small_devices import Counter, Endless, Forgetful, Fragile, Shared
+
+
+def model(cls: type[Device]) -> Model:
+    return model_of(cls, f"tests/search/small_devices.py::{cls.__name__}", cls.__name__.lower())
+
+
+def events(
+    *classes: type[Device],
+    seed: int = 1,
+    cycles: int = 2_000,
+    oracles: Collection[Oracle] = tuple(Oracle),
+    reset_modes: Sequence[ResetMode] = tuple(ResetMode),
+    batch_timeout: float = 5.0,
+) -> list[Event]:
+    return list(
+        run(
+            [model(cls) for cls in classes], seed=seed, cycles=cycles, seconds=None, oracles=oracles,
+            reset_modes=reset_modes, configuration="", batch_timeout=batch_timeout, stop=lambda: False,
+        )
+    )  # fmt: skip
+
+
+def findings(happened: Sequence[Event], target: str | None = None) -> list[Finding]:
+    found = [event.finding for event in happened if isinstance(event, FindingFound)]
+    return [finding for finding in found if target in (None, finding.target)]
+
+
+def statistics(happened: Sequence[Event]) -> Statistics:
+    return next(event.statistics for event in happened if isinstance(event, TargetFinished))
+
+
+def summary(found: Sequence[Finding]) -> set[tuple[str, str, str]]:
+    return {(f.divergence.oracle.value, f.divergence.cause.value, f.divergence.first.path) for f in found}
+
+
+def essence(found: Sequence[Finding]) -> list[object]:
+    return [(f.id, f.divergence, f.trace, f.cycle) for f in found]
+
+
+def test_a_correct_device_passes() -> None:
+    assert findings(events(Counter, cycles=4_000)) == []
+
+
+def test_two_lost_fields_are_two_findings_with_their_causes() -> None:
+    assert {
+        ("load-restores", "never saved", "counter/0.total"),
+        ("load-restores", "saved but not loaded", "counter/0.address"),
+    } <= summary(findings(events(Forgetful)))
+
+
+def test_a_finding_is_shrunk_to_what_it_needs() -> None:
+    lost = [f for f in findings(events(Forgetful)) if f.divergence.first.path == "counter/0.address"]
+    assert [len(f.trace) <= 2 for f in lost] == [True]
+
+
+def test_one_seed_gives_one_result() -> None:
+    assert essence(findings(events(Forgetful))) == essence(findings(events(Forgetful)))
+
+
+def test_another_device_in_the_run_changes_nothing() -> None:
+    alone = essence(findings(events(Forgetful)))
+    assert essence(findings(events(Counter, Fragile, Forgetful), "forgetful")) == alone
+
+
+def test_the_bound_on_cycles_is_exact() -> None:
+    happened = events(Counter, cycles=777)
+    assert statistics(happened).total_cycles == 777
+    assert [event.cycles for event in happened if isinstance(event, RunFinished)] == [777]
+
+
+def test_every_reset_mode_has_its_share() -> None:
+    counts = statistics(events(Counter, cycles=2_000)).cycles
+    assert set(counts) == {mode.value for mode in ResetMode}
+    assert min(counts.values()) >= 400
+
+
+def test_a_crash_from_operations_alone_is_told_apart() -> None:
+    found = findings(events(Fragile))
+    assert [(f.divergence.oracle, f.divergence.cause) for f in found] == [(Oracle.RUNS_ALONE, Cause.CRASHED)]
+    assert len(found[0].trace) == 1
+
+
+def test_a_device_that_never_returns_is_a_finding() -> None:
+    found = findings(events(Endless, cycles=60, batch_timeout=0.2))
+    assert [(f.divergence.oracle, f.divergence.cause) for f in found] == [(Oracle.RUNS_ALONE, Cause.HUNG)]
+
+
+def test_state_shared_between_devices_is_nondeterminism_and_nothing_else() -> None:
+    found = findings(events(Shared, cycles=500))
+    assert {f.divergence.cause for f in found} == {Cause.NONDETERMINISTIC}
+
+
+def test_only_the_chosen_oracles_speak() -> None:
+    found = findings(events(Forgetful, oracles=[Oracle.SAVE_IS_PURE]))
+    assert found == []
+
+
+def test_a_field_never_moved_is_named() -> None:
+    happened = events(Counter, cycles=1)
+    assert "address" in statistics(happened).unexercised or statistics(happened).exercised > 0
+    assert statistics(events(Counter, cycles=2_000)).unexercised == ()
+
+
+def test_a_replayed_finding_diverges_again_and_a_fixed_one_does_not() -> None:
+    finding = next(f for f in findings(events(Forgetful)) if f.divergence.first.path == "counter/0.total")
+    again = replay(finding, model(Forgetful))
+    assert again is not None
+    assert again.fingerprint("forgetful") == finding.fingerprint
+    assert replay(finding, model(Counter)) is None
+
+
+@pytest.mark.parametrize("mode", list(ResetMode))
+def test_a_single_reset_mode_is_enough_to_run(mode: ResetMode) -> None:
+    happened = events(Counter, cycles=100, reset_modes=[mode])
+    assert statistics(happened).cycles == {mode.value: 100}
+
+
+def test_a_target_that_breaks_ends_alone() -> None:
+    broken = model(Counter)
+    object.__setattr__(broken, "operations", ())
+    happened = list(
+        run(
+            [broken, model(Forgetful)], seed=1, cycles=200, seconds=None, oracles=list(Oracle),
+            reset_modes=list(ResetMode), configuration="", batch_timeout=5, stop=lambda: False,
+        )
+    )  # fmt: skip
+    assert [event.target for event in happened if isinstance(event, TargetBroke)] == ["counter"]
+    assert [event.target for event in happened if isinstance(event, TargetFinished)] == ["forgetful"]

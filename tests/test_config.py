@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stressor.config import KEYS, Configuration, load, parse_duration
+from stressor.errors import UsageError
+from stressor.loop.finding import Oracle
+from stressor.loop.trace import ResetMode
+
+
+def project(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text("[tool.stressor]\n" + text, encoding="utf-8")
+    return folder
+
+
+def loaded(
+    folder: Path, environment: dict[str, str] | None = None, **options: object
+) -> Configuration:
+    return load(
+        {name.replace("_", "-"): value for name, value in options.items()},
+        environment or {},
+        folder,
+    )
+
+
+def test_without_anything_there_are_defaults(tmp_path: Path) -> None:
+    configuration = loaded(tmp_path)
+
+    assert configuration.targets == ["devices"]
+    assert (configuration.cycles, configuration.seconds) == (5000, None)
+    assert configuration.oracles == list(Oracle)
+    assert configuration.reset_modes == list(ResetMode)
+    assert configuration.findings == Path(".stressor/findings")
+    assert configuration.batch_timeout == 5
+    assert configuration.summary() == "defaults"
+
+
+def test_a_seed_that_nobody_gave_differs_from_run_to_run(tmp_path: Path) -> None:
+    assert len({loaded(tmp_path).seed for _ in range(5)}) > 1
+
+
+def test_an_option_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
+    project(tmp_path, "seed = 1\ncycles = 10\nbatch-timeout = '2s'")
+
+    configuration = loaded(tmp_path, {"STRESSOR_SEED": "2", "STRESSOR_CYCLES": "20"}, seed=3)
+
+    assert (configuration.seed, configuration.cycles, configuration.batch_timeout) == (3, 20, 2)
+    assert configuration.summary() == (
+        "options (seed), environment (cycles), pyproject.toml (batch-timeout), defaults"
+    )
+
+
+def test_the_nearest_file_counts_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:
+    project(tmp_path, "targets = ['devices/a.py::A', 'p.m:C']\nfindings = 'out'")
+    below = tmp_path / "one" / "two"
+    below.mkdir(parents=True)
+
+    configuration = loaded(below)
+
+    assert configuration.targets == ["../../devices/a.py::A", "p.m:C"]
+    assert configuration.findings == Path("../../out")
+    assert configuration.settings["targets"].source == "../../pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("for = '2m'", {}, (None, 120)),
+        ("for = '2m'\ncycles = 7", {}, (None, 120)),
+        ("for = '2m'", {"cycles": 7}, (7, None)),
+        ("cycles = 7", {"for": "30s"}, (None, 30)),
+        ("", {"for": "30s", "cycles": 7}, (None, 30)),
+    ],
+)
+def test_the_nearer_of_time_and_cycles_is_the_bound(
+    tmp_path: Path, text: str, options: dict[str, object], expected: tuple[object, object]
+) -> None:
+    configuration = load(options, {}, project(tmp_path, text))
+
+    assert (configuration.cycles, configuration.seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "seeed = 1",
+            r"pyproject\.toml: \[tool\.stressor\] has no key 'seeed', did you mean 'seed'\?",
+        ),
+        ("seed = 'x'", r"pyproject\.toml: seed: a seed is a whole number .*, not 'x'"),
+        ("seed = true", "a seed is a whole number"),
+        ("seed = -1", "a seed is a whole number"),
+        ("cycles = 0", "the number of cycles is a whole number from 1"),
+        ("for = 'soon'", "a duration is a number and a unit"),
+        ("for = 0", "a duration is above zero"),
+        ("for = true", "a duration is a number and a unit"),
+        ("oracles = ['load-restore']", "there is no 'load-restore', did you mean 'load-restores'"),
+        ("oracles = []", "it is a list of oracles, at least one"),
+        ("reset-modes = [1]", "it is a list of reset modes"),
+        ("findings = 3", "the path of a folder"),
+        ("targets = 3", "it is a list of targets"),
+        ("seed = = 1", r"pyproject\.toml: cannot be read: .*correct the file"),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_says_where_and_what(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        loaded(project(tmp_path, text))
+
+
+def test_a_table_that_is_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("tool.stressor = 3")
+
+    with pytest.raises(UsageError, match="must be a table"):
+        loaded(tmp_path)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="STRESSOR_RESET_MODES: there is no 'hot'"):
+        loaded(tmp_path, {"STRESSOR_RESET_MODES": "fresh,hot"})
+
+
+def test_a_variable_with_a_slip_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"STRESSOR_SEEDS: .*did you mean 'STRESSOR_SEED'"):
+        loaded(tmp_path, {"STRESSOR_SEEDS": "1"})
+
+
+def test_foreign_and_empty_variables_are_let_be(tmp_path: Path) -> None:
+    assert loaded(tmp_path, {"STRESSOR_HOMEPAGE": "x", "STRESSOR_CYCLES": ""}).cycles == 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("30s", 30), ("1.5m", 90), ("2h", 7200), ("7", 7), (3, 3)]
+)
+def test_durations(text: object, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [key.name for key in KEYS if not key.help] == []

@@ -1,0 +1,243 @@
+"""Descriptions drawn at random, with an object that each of them fits."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from hypothesis import strategies as st
+
+import stressor.vmstate as vm
+
+INTEGERS = (vm.u8, vm.u16, vm.u32, vm.u64, vm.i8, vm.i16, vm.i32, vm.i64)
+SCALARS = (*INTEGERS, vm.boolean, vm.f64)
+KINDS = (
+    "scalar",
+    "scalar",
+    "scalar",
+    "accessor",
+    "equal",
+    "buffer",
+    "bytes",
+    "variable_buffer",
+    "fixed_buffer",
+    "array",
+    "variable_array",
+    "fixed_array",
+    "struct",
+    "struct_array",
+    "variable_struct_array",
+    "fixed_struct_array",
+    "bitmap",
+    "timer",
+    "queue",
+    "linked_queue",
+    "object_queue",
+    "linked_object_queue",
+    "unused",
+    "gated",
+)
+
+
+class Plain:
+    """An object with whatever attributes it is given."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class Tick:
+    """The least that a timer is."""
+
+    def __init__(self, deadline: int | None) -> None:
+        self.deadline = deadline
+
+
+def plain(value: Any) -> Any:
+    """Return a live value as plain data with types, to compare by."""
+    if isinstance(value, Plain | Tick):
+        return {name: plain(item) for name, item in vars(value).items()}
+    if isinstance(value, list | tuple | deque):
+        return (type(value).__name__, [plain(item) for item in value])
+    return (type(value).__name__, bytes(value) if isinstance(value, bytearray) else repr(value))
+
+
+def number(scalar: vm.ScalarType) -> st.SearchStrategy[Any]:
+    """Draw a value that a scalar type holds."""
+    if scalar is vm.boolean:
+        return st.booleans()
+    if scalar is vm.f64:
+        return st.floats(allow_nan=False)
+    return st.integers(scalar.low, scalar.high)
+
+
+class Maker:
+    """Draws descriptions; `obj` collects the attributes that their fields carry."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.names = 0
+
+    def name(self) -> str:
+        self.names += 1
+        return f"f{self.names}"
+
+    def description(
+        self, name: str, obj: Plain, depth: int, needed: str = "", prefix: str = ""
+    ) -> vm.Description:
+        fields: list[vm.Field] = []
+        for _ in range(self.draw(st.integers(0, 5))):
+            fields += self.field(obj, depth)
+        subsections = []
+        for index in range(self.draw(st.integers(0, 2)) if depth else 0):
+            flag = self.name()
+            setattr(obj, flag, self.draw(st.booleans()))
+            subsections.append(self.description(f"{name}/{index}", obj, depth - 1, flag))
+        return vm.Description(
+            name,
+            version=3,
+            minimum_version=1,
+            fields=fields,
+            subsections=subsections,
+            needed=(lambda o: getattr(o, needed)) if needed else None,
+        )
+
+    def values(self, scalar: vm.ScalarType, count: int) -> list[Any]:
+        return self.draw(st.lists(number(scalar), min_size=count, max_size=count))
+
+    def objects(self, depth: int, count: int) -> tuple[vm.Description, list[Plain], Any]:
+        """Draw a description for elements, and so many elements that fit it."""
+        first = Plain()
+        inner = self.description(self.name(), first, min(depth - 1, 1))
+        return inner, [clone(first) for _ in range(count)], lambda: clone(first)
+
+    def field(self, obj: Plain, depth: int) -> list[vm.Field]:
+        draw, name = self.draw, self.name()
+        kind = draw(st.sampled_from(KINDS))
+        since = draw(st.sampled_from((0, 0, 1, 2, 3)))
+        scalar = draw(st.sampled_from(SCALARS))
+        count = draw(st.integers(0, 3))
+        if not depth and ("struct" in kind or "object" in kind):
+            kind = "scalar"
+        attributes = vars(obj)
+        length, fields = f"{name}_length_kept", list[vm.Field]()
+        if "variable" in kind or "fixed" in kind:
+            attributes[length] = count
+            if draw(st.booleans()):
+                fields.append(vm.u16(length))
+        match kind:
+            case "scalar":
+                attributes[name] = draw(number(scalar))
+                fields.append(scalar(name, since=since))
+            case "equal":
+                attributes[f"{name}_kept"] = draw(number(scalar))
+                fields.append(vm.equal(f"{name}_kept", scalar, since=since))
+            case "accessor":
+                attributes[name] = draw(st.integers(0, 99))
+                fields.append(
+                    vm.u8(
+                        f"{name}_wire",
+                        attribute=name,
+                        read=lambda o: getattr(o, name) + 100,
+                        write=lambda o, value: setattr(o, name, value - 100),
+                    )
+                )
+            case "buffer" | "bytes":
+                data = bytes(self.values(vm.u8, 1 + count))
+                attributes[name] = data if kind == "bytes" else bytearray(data)
+                fields.append(vm.buffer(name, 1 + count, since=since))
+            case "variable_buffer":
+                attributes[name] = bytearray(self.values(vm.u8, count))
+                fields.append(vm.variable_buffer(name, length=length, maximum=3))
+            case "fixed_buffer":
+                attributes[name] = bytearray(self.values(vm.u8, 3))
+                fields.append(vm.variable_buffer(name, length=length, maximum=3, fixed=True))
+            case "array":
+                values = self.values(scalar, 1 + count)
+                attributes[name] = draw(st.sampled_from((list, tuple, deque)))(values)
+                fields.append(vm.array(name, scalar, 1 + count, since=since))
+            case "variable_array":
+                attributes[name] = self.values(scalar, count)
+                fields.append(vm.variable_array(name, scalar, length=length, maximum=3))
+            case "fixed_array":
+                attributes[name] = self.values(scalar, 3)
+                fields.append(vm.variable_array(name, scalar, length=length, maximum=3, fixed=True))
+            case "struct":
+                attributes[name] = inner = Plain()
+                fields.append(vm.struct(name, self.description(self.name(), inner, depth - 1)))
+            case "struct_array":
+                element, attributes[name], _ = self.objects(depth, 1 + count)
+                fields.append(vm.struct_array(name, element, 1 + count))
+            case "variable_struct_array" | "fixed_struct_array":
+                fixed = kind.startswith("fixed")
+                element, attributes[name], factory = self.objects(depth, 3 if fixed else count)
+                fields.append(
+                    vm.variable_struct_array(
+                        name, element, length=length, maximum=3, fixed=fixed, factory=factory
+                    )
+                )
+            case "bitmap":
+                bits = draw(st.sampled_from((1, 63, 64, 65, 128, 130)))
+                attributes[name] = draw(st.integers(0, (1 << bits) - 1))
+                fields.append(vm.bitmap(name, bits, since=since))
+            case "timer":
+                attributes[name] = Tick(draw(st.none() | st.integers(0, (1 << 63) - 1)))
+                fields.append(vm.timer(name, since=since))
+            case "queue" | "linked_queue":
+                attributes[name] = draw(st.sampled_from((list, deque)))(self.values(scalar, count))
+                make = vm.queue if kind == "queue" else vm.linked_queue
+                fields.append(make(name, scalar, maximum=3))
+            case "object_queue" | "linked_object_queue":
+                element, items, factory = self.objects(depth, count)
+                attributes[name] = draw(st.sampled_from((list, deque)))(items)
+                make = vm.queue if kind == "object_queue" else vm.linked_queue
+                fields.append(make(name, element, maximum=3, factory=factory))
+            case "unused":
+                fields.append(vm.unused(1 + count))
+            case "gated":
+                switch = f"{name}_switch"
+                attributes[switch] = draw(st.booleans())
+                attributes[name] = draw(number(scalar))
+                fields.append(vm.boolean(switch))
+                fields.append(scalar(name, when=lambda o: getattr(o, switch)))
+        return fields
+
+
+def clone(value: Any) -> Any:
+    """Return a deep copy of what `Maker` makes."""
+    if isinstance(value, Plain):
+        return Plain(**{name: clone(item) for name, item in vars(value).items()})
+    if isinstance(value, Tick):
+        return Tick(value.deadline)
+    if isinstance(value, bytearray | bytes):
+        return type(value)(value)
+    if isinstance(value, list | tuple | deque):
+        return type(value)([clone(item) for item in value])
+    return value
+
+
+def scribble(value: Any) -> Any:
+    """Return a copy with other numbers in it, of the same shape; what loading does not set stays."""
+    if isinstance(value, Plain):
+        return Plain(
+            **{
+                name: item if name.endswith("_kept") else scribble(item)
+                for name, item in vars(value).items()
+            }
+        )
+    if isinstance(value, Tick):
+        return Tick(7 if value.deadline is None else None)
+    if isinstance(value, bytearray | bytes):
+        return type(value)(byte ^ 0xFF for byte in value)
+    if isinstance(value, list | tuple | deque):
+        return type(value)([scribble(item) for item in value])
+    if isinstance(value, bool):
+        return not value
+    return 0 if value else type(value)(1)
+
+
+@st.composite
+def described(draw: st.DrawFn) -> tuple[vm.Description, Plain]:
+    """Draw a description, and an object that it fits."""
+    obj = Plain(other=1)
+    return Maker(draw).description("dev", obj, 2), obj

@@ -1,0 +1,181 @@
+"""The walk of the live object: what it sees, what it tells apart, what it puts back."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Any
+
+import pytest
+
+from stressor.vmstate.live import LiveState, same, without_indexes
+
+
+class Box:
+    """Anything with attributes."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class Slotted:
+    __slots__ = ("_hidden", "count")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._hidden = count
+
+
+class Mode(enum.Enum):
+    IDLE = 1
+    BUSY = 2
+
+
+class Wire:
+    live_attributes = None
+
+    def __init__(self) -> None:
+        self.noise = 0
+
+
+class Alarm:
+    live_attributes = ("deadline",)
+
+    def __init__(self, deadline: int | None) -> None:
+        self.deadline = deadline
+        self.owner = object()
+
+
+def digests_differ(left: Any, right: Any) -> bool:
+    live = LiveState()
+    return live.digest(Box(value=left)) != live.digest(Box(value=right))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param(1, 2, id="integer"),
+        pytest.param(1, True, id="integer-or-boolean"),
+        pytest.param(1, 1.0, id="integer-or-float"),
+        pytest.param(0.0, -0.0, id="sign-of-zero"),
+        pytest.param(None, 0, id="none-or-zero"),
+        pytest.param("a", "b", id="text"),
+        pytest.param(b"ab", b"ac", id="bytes"),
+        pytest.param(bytearray(b"ab"), bytearray(b"ac"), id="bytearray"),
+        pytest.param([1, 2], [1, 3], id="list"),
+        pytest.param([1, 2], [1, 2, 0], id="length"),
+        pytest.param((1, 2), [1, 2], id="tuple-or-list"),
+        pytest.param(deque([1]), deque([2]), id="deque"),
+        pytest.param({"a": 1}, {"a": 2}, id="dict"),
+        pytest.param({1, 2}, {1, 3}, id="set"),
+        pytest.param(Mode.IDLE, Mode.BUSY, id="enum"),
+        pytest.param(Box(a=1), Box(a=2), id="object"),
+        pytest.param(Slotted(1), Slotted(2), id="slots"),
+        pytest.param([Box(a=1)], [Box(a=2)], id="list-of-objects"),
+        pytest.param({"k": Box(a=1)}, {"k": Box(a=2)}, id="dict-of-objects"),
+        pytest.param([[1], [2]], [[1], [3]], id="list-of-lists"),
+        pytest.param(Alarm(None), Alarm(5), id="chosen-attribute"),
+        pytest.param(Box(a=1), Box(a=1, b=0), id="new-attribute"),
+    ],
+)
+def test_digest_tells_apart(left: Any, right: Any) -> None:
+    assert digests_differ(left, right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param({"a": 1, "b": 2}, {"b": 2, "a": 1}, id="order-of-a-dict"),
+        pytest.param({3, 1, 2}, {1, 2, 3}, id="order-of-a-set"),
+        pytest.param(float("nan"), float("nan"), id="nan"),
+        pytest.param(Wire(), Wire(), id="wiring"),
+        pytest.param(Alarm(5), Alarm(5), id="wiring-of-a-chosen-attribute"),
+        pytest.param(len, len, id="function"),
+        pytest.param(Box(a=Box(b=[1, {"c": 2}])), Box(a=Box(b=[1, {"c": 2}])), id="nested"),
+    ],
+)
+def test_digest_takes_for_equal(left: Any, right: Any) -> None:
+    assert not digests_differ(left, right)
+
+
+def test_a_digest_follows_a_graph_that_grows() -> None:
+    live = LiveState()
+    box = Box(parts=[Box(a=1)], late=None)
+    first = live.digest(box)
+    box.parts.append(Box(a=2))
+    second = live.digest(box)
+    box.late = deque([1])
+    third = live.digest(box)
+    box.late.append(2)
+    assert len({first, second, third, live.digest(box)}) == 4
+
+
+def test_a_digest_comes_back_with_the_graph() -> None:
+    live = LiveState()
+    box = Box(parts=[Box(a=1)])
+    first = live.digest(box)
+    box.parts.append(Box(a=2))
+    live.digest(box)
+    box.parts.pop()
+    assert live.digest(box) == first
+
+
+def test_cycles_in_the_graph_end() -> None:
+    box = Box(a=1)
+    box.self = box
+    box.child = Box(parent=box)
+    assert LiveState().attributes(box) == {"a": 1, "self": "<the device>", "child.parent": "<the device>"}
+
+
+def test_an_alias_that_becomes_a_copy_is_seen() -> None:
+    shared = Box(a=1)
+    live = LiveState()
+    assert live.digest(Box(x=shared, y=shared)) != live.digest(Box(x=shared, y=Box(a=1)))
+
+
+def test_unsaved_attributes_are_left_out_of_digests_but_not_of_attributes() -> None:
+    live = LiveState({"cache"})
+    assert live.digest(Box(a=1, cache=1)) == live.digest(Box(a=1, cache=2))
+    assert live.attributes(Box(a=1, cache=2)) == {"a": 1, "cache": 2}
+
+
+def test_paths_name_items_and_members() -> None:
+    box = Box(fifo=Box(data=bytearray(b"A")), table={"x": [7]}, alarm=Alarm(None))
+    assert LiveState().attributes(box) == {"fifo.data[0]": 0x41, "table['x'][0]": 7, "alarm": None}
+
+
+def test_scribbling_changes_every_value_that_has_another() -> None:
+    box = Box(a=1, b=True, c=bytearray(b"xy"), d=deque([1, 2]), e=Box(f=3), g=Alarm(None), h=1.5)
+    before = LiveState().attributes(box)
+    LiveState().scribble(box)
+    after = LiveState().attributes(box)
+    assert [path for path in before if same(before[path], after[path])] == []
+
+
+def test_scribbling_spares_what_it_is_told_to() -> None:
+    box = Box(a=1, b=Box(c=1), d=1)
+    LiveState({"d"}).scribble(box, frozenset({"b"}))
+    assert (box.a, box.b.c, box.d) == (0xFE, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [5, True, bytearray(b"abc"), [1, 2, 3], deque([1, 2]), Alarm(9), Alarm(None)],
+    ids=["int", "bool", "bytearray", "list", "deque", "armed", "idle"],
+)
+def test_kept_attributes_are_put_back(value: Any) -> None:
+    box, live = Box(value=value, other=1), LiveState()
+    before = live.attributes(box)
+    name = next(without_indexes(path) for path in before if path != "other")
+    kept = live.keep(box, {name})
+    live.scribble(box, frozenset({"other"}))
+    live.put_back(box, kept, {name})
+    assert live.attributes(box) == before
+
+
+def test_a_container_gets_its_length_back() -> None:
+    box, live = Box(items=[1, 2, 3]), LiveState()
+    before = live.attributes(box)
+    box.items.clear()
+    live.assign(box, before, {"items[]"})
+    assert box.items == [1, 2, 3]
