@@ -132,12 +132,13 @@ class Line:
     that name is its own line. An input calls the method that `on_change` decorates.
     """
 
+    __slots__ = ("_changed", "_outputs", "initial", "input", "level", "name")
     live_attributes: ClassVar[tuple[str, ...]] = ("level",)
 
     def __init__(self, *, input: bool = False, level: int = 0) -> None:
         self.name = ""
-        self.input: Final = input
-        self.initial: Final = level
+        self.input = input
+        self.initial = level
         self.level = level
         self._changed: Callable[..., object] | None = None
         self._outputs: Outputs | None = None
@@ -166,11 +167,12 @@ class Line:
             self._outputs.append(("line", self.name, level))
 
     def _attach(self, device: Device) -> Line:
-        line = Line(input=self.input, level=self.initial)
+        line: Line = object.__new__(Line)  # not by __init__: a new device is made in every other cycle
         line.name = self.name
+        line.input = self.input
+        line.initial = line.level = self.initial
         line._outputs = device.outputs
-        if self._changed is not None:
-            line._changed = getattr(device, self._changed.__name__)
+        line._changed = None if self._changed is None else getattr(device, self._changed.__name__)
         return line
 
 

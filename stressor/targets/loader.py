@@ -169,13 +169,22 @@ def _executed(file: Path, root: Path) -> ModuleType:
     linecache.checkcache(str(file))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    with _importable(root, file.parent, file.parent.parent):
+    with _importable(root, *_folders(file, root)):
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise _unloadable(shown, error, file) from error
     return module
+
+
+def _folders(file: Path, root: Path) -> list[Path]:
+    """Return the folders that a file may import from, beside `root`."""
+    folder = file.resolve().parent
+    folders = [] if folder.is_relative_to(root) else [folder.parent]
+    # In a package one imports from the root; its own folder would only hide what lies there: a
+    # package tests/devices beats a plain folder devices wherever it stands in the path.
+    return folders if (folder / "__init__.py").exists() else [folder, *folders]
 
 
 @contextmanager

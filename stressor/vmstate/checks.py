@@ -9,11 +9,14 @@ from stressor.errors import DescriptionError
 from stressor.vmstate.description import Description, Validate
 from stressor.vmstate.kinds import (
     Array,
+    Bitmap,
+    Buffer,
     Field,
     Queue,
     Scalar,
     ScalarType,
     Struct,
+    Timer,
     Unused,
 )
 
@@ -175,6 +178,13 @@ def _check_order_of_names(description: Description) -> None:
                     "rename one, or put the longer name first",
                 )
     for inner in embedded(description):
+        if inner.subsections and not _has_bytes(inner):
+            _wrong(
+                description,
+                inner.name,
+                "has subsections and no field that is always there, so two in a row run together",
+                "give it such a field in front",
+            )
         for name in names:
             if inner.subsections and name.startswith(inner.name):
                 _wrong(
@@ -183,6 +193,19 @@ def _check_order_of_names(description: Description) -> None:
                     f"would be taken for a subsection of the embedded {inner.name!r}",
                     f"rename {inner.name!r}",
                 )
+
+
+def _has_bytes(description: Description) -> bool:
+    """Return whether the fields always take at least one byte."""
+    return any(
+        field.when is None
+        and (
+            isinstance(field, Scalar | Bitmap | Timer | Unused | Queue)
+            or (isinstance(field, Buffer | Array) and field.length is None)
+            or (isinstance(field, Struct) and _has_bytes(field.description))
+        )
+        for field in description.fields
+    )
 
 
 def _own_fields(description: Description) -> Iterator[Field]:

@@ -23,7 +23,11 @@ class Module:
     """One piece of generated source: its functions share constants."""
 
     def __init__(self) -> None:
-        self.namespace: Final[dict[str, Any]] = {"Refused": Refused, "pack": struct.pack}
+        self.namespace: Final[dict[str, Any]] = {
+            "Refused": Refused,
+            "pack": struct.pack,
+            "unpack": struct.unpack,
+        }
         self._known: Final[dict[object, str]] = {}
         self._functions: Final[list[str]] = []
         self._locals = 0

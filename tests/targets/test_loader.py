@@ -125,6 +125,26 @@ def test_a_file_may_import_its_neighbours_and_dataclasses(tmp_path: Path) -> Non
     assert [name for name, _ in found(tmp_path, "timer.py")] == ["timer"]
 
 
+def test_a_package_beside_the_file_hides_no_folder_of_the_root(tmp_path: Path) -> None:
+    write(tmp_path / "loader_parts" / "part.py", "Part")
+    write(tmp_path / "tests" / "loader_parts" / "__init__.py")
+    (tmp_path / "tests" / "__init__.py").touch()
+    write(tmp_path / "tests" / "timer.py", "Timer", more="from loader_parts.part import Part\n")
+    write(tmp_path / "tests" / "deeper" / "clock.py", "Clock", more="import loader_parts.part\n")
+    (tmp_path / "tests" / "deeper" / "__init__.py").touch()
+
+    assert len(found(tmp_path, "tests/timer.py", "tests/deeper")) == 2
+
+
+def test_a_file_elsewhere_may_import_from_beside_its_folder(tmp_path: Path) -> None:
+    write(tmp_path / "there" / "loader_kit" / "base.py", "Base")
+    more = "from loader_kit.base import Base\n"
+    write(tmp_path / "there" / "loader_kit" / "timer.py", "Timer", more=more)
+    (tmp_path / "here").mkdir()
+
+    assert len(found(tmp_path / "here", "../there/loader_kit/timer.py")) == 1
+
+
 def test_loading_leaves_the_import_path_alone(tmp_path: Path) -> None:
     before = list(sys.path)
 

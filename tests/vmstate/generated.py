@@ -83,14 +83,17 @@ class Maker:
         return f"f{self.names}"
 
     def description(
-        self, name: str, obj: Plain, depth: int, needed: str = "", prefix: str = ""
+        self, name: str, obj: Plain, depth: int, needed: str = ""
     ) -> vm.Description:
         fields: list[vm.Field] = []
         for _ in range(self.draw(st.integers(0, 5))):
             fields += self.field(obj, depth)
-        subsections = []
+        subsections: list[vm.Description] = []
+        if not needed and name != "dev":
+            obj.first = 0
+            fields.append(vm.u8("first"))
         for index in range(self.draw(st.integers(0, 2)) if depth else 0):
-            flag = self.name()
+            flag = f"{self.name()}_kept"
             setattr(obj, flag, self.draw(st.booleans()))
             subsections.append(self.description(f"{name}/{index}", obj, depth - 1, flag))
         return vm.Description(

@@ -37,6 +37,19 @@ def test_compiled_save_gives_the_bytes_of_the_walk(drawn: tuple[Description, Pla
 
 
 @given(described())
+def test_compiled_load_takes_what_was_saved(drawn: tuple[Description, Plain]) -> None:
+    description, obj = drawn
+    data = description.save(obj)
+    target = scribble(obj)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compile_load, "load_body", None)  # the compiled code has to do it alone
+        description.load(target, data)
+
+    assert description.save(target) == data
+
+
+@given(described())
 def test_a_loaded_object_saves_the_bytes_it_was_loaded_from(drawn: tuple[Description, Plain]) -> None:
     description, obj = drawn
     data = description.save(obj)
