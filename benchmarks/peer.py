@@ -163,11 +163,12 @@ def _machine(
 def _within(limit: float) -> Iterator[None]:
     """Raise `_TimeIsUp` in the block after `limit` seconds, wherever it is."""
 
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        raise _TimeIsUp
+    def ring(_number: int, frame: FrameType | None) -> None:
+        if frame is None or frame.f_code.co_name != "gc_callback":  # an exception there is dropped
+            raise _TimeIsUp
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    signal.setitimer(signal.ITIMER_REAL, limit, 0.5)
     try:
         yield
     finally:

@@ -41,9 +41,10 @@ def run_cycles(number: int, cycles: int, forgotten: Collection[str] = ()) -> boo
         if index % 2:
             uart = _replaced(uart)
         else:
-            levels = [line.level for line in uart.lines.values()]
+            lines = [*uart.lines.values()]
+            levels = [line.level for line in lines]
             uart.reset()
-            for line, level in zip(uart.lines.values(), levels, strict=True):
+            for line, level in zip(lines, levels, strict=True):
                 line.level = level
         uart.outputs.clear()
         set_state(uart, pickle.loads(data))
@@ -57,8 +58,8 @@ def run_cycles(number: int, cycles: int, forgotten: Collection[str] = ()) -> boo
 def _replaced(uart: UART16550) -> UART16550:
     other = UART16550()
     other.clock.now = uart.clock.now
-    for name, line in uart.lines.items():
-        other.lines[name].level = line.level
+    for old, new in zip(uart.lines.values(), other.lines.values(), strict=True):
+        new.level = old.level
     return other
 
 

@@ -110,7 +110,7 @@ class Configuration:
         return float(self.settings["batch-timeout"].value)
 
     def summary(self) -> str:
-        """Return where the settings came from: `options (seed), pyproject.toml (targets), defaults`."""
+        """Return where the settings came from: `options (seed), pyproject.toml (cycles), defaults`."""
         groups: dict[str, list[str]] = {}
         for name, setting in sorted(self.settings.items(), key=lambda item: item[1].rank):
             where = ("options", "environment", setting.source, "defaults")[setting.rank]

@@ -29,8 +29,8 @@ class Store:
     def write(self, finding: Finding) -> Path:
         """Store a finding and return its file.
 
-        One that is stored already is kept unless the new trace is shorter. A stored file that cannot
-        be read is moved aside, never overwritten. The file appears whole or not at all: raises
+        One that is stored already is kept unless the new trace is shorter. A stored file that
+        cannot be read is moved aside, never overwritten. The file appears whole or not at all: raises
         RecordError when it cannot be written, and what was there before is intact.
         """
         file = self.folder / (finding.id + _SUFFIX)

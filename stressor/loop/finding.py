@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -118,6 +118,8 @@ class Divergence:
     last_written: int | None = None
     snapshot_before: bytes = b""
     snapshot_after: bytes = b""
+    attribute: str = field(default="", compare=False)
+    """The live attribute behind `first`, where there is one; not recorded."""
 
     def fingerprint(self, target: str) -> Fingerprint:
         """Return what identifies the finding that this divergence is an instance of."""

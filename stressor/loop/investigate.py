@@ -172,7 +172,7 @@ class _Investigation:
                 Divergence(
                     Oracle.RESUMES_ALIKE, Cause.NOT_REBUILT, suspect, step, self._mode,
                     detail=f"declared unsaved ({detail}); {seen}", also=(change, *also), declared=declared,
-                    last_written=last_written(self._type, self._trace, attribute, step, self._watchdog),
+                    attribute=attribute,
                 )
             )
             return
@@ -280,7 +280,7 @@ class _Investigation:
         before, digest = subject.attributes(), subject.examine()
         kind, where = cycle.damage
         try:
-            self._phase("load of damaged bytes", Oracle.REFUSES_DAMAGE, lambda: subject.load(broken))
+            self._phase("load of damaged bytes", Oracle.REFUSES_DAMAGE, lambda: subject.offer(broken))
         except StreamError as error:
             changes = self._changes(subject, before, subject.attributes(), {})
             if subject.examine() != digest and changes:
@@ -541,13 +541,10 @@ class _Investigation:
         equal: int = 0,
     ) -> Divergence:
         attribute = self._attribute_path(changes[0])
-        written = None
-        if oracle is not Oracle.RUNS_ALONE and attribute in self._attribute.values():
-            written = last_written(self._type, self._trace, attribute, self._step, self._watchdog)
         mode = None if oracle is Oracle.RUNS_ALONE else self._mode
         return Divergence(
             oracle, cause, changes[0], self._step, mode, labels, detail, tuple(changes[1:]), equal,
-            target.field(attribute).declared, written, before, after,
+            target.field(attribute).declared, None, before, after, attribute,
         )
 
     def _add(self, divergence: Divergence) -> None:

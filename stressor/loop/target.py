@@ -71,6 +71,9 @@ class Target(Protocol):
     def save(self) -> Snapshot:
         """Save the device's state, and nothing else."""
 
+    def save_again(self) -> bytes:
+        """Save once more; return the bytes alone. Does not repair anything."""
+
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
         """Do what stands between save and load in `cycle.mode`."""
 
@@ -79,6 +82,9 @@ class Target(Protocol):
 
         Raises StreamError when the bytes are refused.
         """
+
+    def offer(self, snapshot: Snapshot) -> list[object]:
+        """Load damaged bytes, as `load` does, but what refuses them leaves the board alone as well."""
 
     def resume(self) -> None:
         """Let the device go on."""

@@ -23,7 +23,7 @@ _LEFT_BY: dict[ResetMode | None, str] = {
     ResetMode.POISON: "the poison",
     ResetMode.DONOR: "what the donor left",
 }
-"""What a field is called that still has the value from before the load; else it is the reset value."""
+"""What a value from before the load is called; after any other reset it is the reset value."""
 
 _ALSO_SHOWN = 5
 _STEPS_SHOWN = 40
@@ -170,9 +170,9 @@ def _others(divergence: Divergence) -> Iterator[str]:
 def _change(change: FieldChange, first: FieldChange) -> str:
     section, slash, rest = first.path.partition(".")
     prefix = section + slash if "/" in section and rest else ""
-    path = middle(clean(change.path.removeprefix(prefix)), 28)
-    before, after = values(change.before, change.after, change.width, 12)
-    return middle(f"{path} {before} -> {after}", WIDTH - _COLUMN)
+    before, after = values(change.before, change.after, change.width, 18)
+    room = WIDTH - _COLUMN - len(f" {before} -> {after}")
+    return f"{middle(clean(change.path.removeprefix(prefix)), room)} {before} -> {after}"
 
 
 def _program(

@@ -1,4 +1,4 @@
-"""The report for a person: what runs, each finding as it is found, what was not tested, the verdict.
+"""The report for a person: what runs, each finding, what was not tested, the verdict.
 
 80 columns. Colour and live progress are separate decisions, and both the caller's.
 """
@@ -158,17 +158,14 @@ class TerminalReport:
 
 
 def _overview(findings: Sequence[Finding]) -> list[str]:
-    """Return one line a finding, in columns: id, target, cause, field path."""
-    rows = [
-        (finding.id, middle(clean(finding.target), 20), str(finding.divergence.cause))
-        for finding in findings
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return [
-        middle(
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            + f"  {clean(finding.divergence.first.path)}",
-            WIDTH,
-        )
-        for row, finding in zip(rows, findings, strict=True)
-    ]
+    """Return the findings by target, one line each: id, cause, field path."""
+    lines: list[str] = []
+    width = max(len(finding.divergence.cause) for finding in findings)
+    for target in dict.fromkeys(finding.target for finding in findings):
+        lines.append(middle(clean(target), WIDTH))
+        for finding in findings:
+            if finding.target == target:
+                start = f"  {finding.id}  {finding.divergence.cause:<{width}}  "
+                path = clean(finding.divergence.first.path)
+                lines.append(start + middle(path, WIDTH - len(start)))
+    return lines

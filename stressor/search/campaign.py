@@ -11,7 +11,7 @@ from stressor.loop.coverage import FieldCoverage
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
-from stressor.loop.investigate import investigate
+from stressor.loop.investigate import investigate, last_written
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
@@ -199,6 +199,8 @@ class Campaign:
             else:
                 trace = shrink(trace, lambda candidate: matching(candidate) is not None)
             divergence = matching(trace) or divergence
+        written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
+        divergence = replace(divergence, last_written=written)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,
@@ -230,16 +232,7 @@ class Campaign:
         if divergence.cause not in _REPAIRABLE:
             return
         self._lost[name] = finding.id
-        target = self._type.open()
-        for attribute in target.attributes():
-            field = target.field(attribute).path
-            path = self._type.prefix + (field if field is not None else attribute)
-            if without_indexes(path) == name:
-                self._repairs.add(without_indexes(attribute))
-        if name not in {self._type.prefix + repair for repair in self._repairs}:
-            # a container that is empty in a new device has no attribute to find there
-            self._repairs.add(bare)
-        target.close()
+        self._repairs.add(without_indexes(divergence.attribute) or bare)
 
     @property
     def statistics(self) -> Statistics:

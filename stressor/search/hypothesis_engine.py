@@ -30,6 +30,7 @@ DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
 
 _ROUNDS = 4  # of polishing, each from the best so far
+_TOGETHER = 32  # values drawn in one go
 
 _QUIET = settings(
     database=None,
@@ -50,11 +51,11 @@ def values(strategy: object, count: int, random: Random, what: str) -> list[Argu
     found: list[Argument] = []
 
     @settings(_QUIET)
-    @given(st.lists(strategy, min_size=16, max_size=16))
+    @given(st.lists(strategy, min_size=_TOGETHER, max_size=_TOGETHER))
     def draw(items: list[object]) -> None:
         found.extend(_plain(item, what) for item in items)
 
-    size = 1024
+    size = 64 * _TOGETHER
     for _ in range(8 * count):
         if len(found) >= count:
             break

@@ -7,6 +7,7 @@ one operation, and values that were met before; every fourth plan is uniform all
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -19,10 +20,12 @@ from stressor.search.seeds import generator
 
 __all__ = ["SeededEngine"]
 
-_POOL = 192  # values drawn from each author's strategy, once a campaign
+_POOL = 64  # values drawn from each of an author's strategies, when they are first wanted
 _LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
 _MET = 24  # register values remembered
+_READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
+_EPOCH = 64  # plans after which these are drawn anew
 
 
 class SeededEngine:
@@ -33,7 +36,7 @@ class SeededEngine:
         self._seed = seed
         self._modes = tuple(reset_modes)
         self._damages = target_type.damages
-        self._kinds = [_Kind(kind, seed, self._name) for kind in target_type.operations]
+        self._kinds = [_Kind(at, kind, seed, self._name) for at, kind in enumerate(target_type.operations)]
         self._weights = [kind.weight for kind in target_type.operations]
 
     def exclude(self, label: str) -> None:
@@ -45,13 +48,14 @@ class SeededEngine:
     def plan(self, index: int) -> Plan:
         """Return plan `index`."""
         random = generator(self._seed, self._name, "plan", index)
-        length = _LENGTHS[int(random.random() * len(_LENGTHS))]
-        operations = self._operations(random, length, uniform=index % 4 == 3)
-        batches = _cut(random, operations)
-        drawn = tuple(kind.take_count() for kind in self._kinds)
-        donor = tuple(self._operations(random, 12, uniform=False)) if ResetMode.DONOR in self._modes else ()
         for kind in self._kinds:
-            kind.take_count()  # what drives a donor is not counted
+            kind.enter(index // _EPOCH)
+        length = _LENGTHS[int(random.random() * len(_LENGTHS))]
+        operations, kinds = self._operations(random, length, uniform=index % 4 == 3)
+        batches = _cut(random, operations)
+        counts = Counter(kinds)
+        drawn = tuple(counts[at] for at in range(len(self._kinds)))
+        donor = tuple(self._operations(random, 4, uniform=False)[0]) if ResetMode.DONOR in self._modes else ()
         count = len(self._modes)
         schedules = []
         for first in range(count):
@@ -64,23 +68,26 @@ class SeededEngine:
             schedule[at] = Cycle(schedule[at].mode, schedule[at].operations, (damage, random.getrandbits(20)))
         return Plan(batches, tuple(map(tuple, schedules)), drawn)
 
-    def _operations(self, random: Random, length: int, *, uniform: bool) -> list[Operation]:
+    def _operations(self, random: Random, length: int, *, uniform: bool) -> tuple[list[Operation], list[int]]:
+        """Return operations, and for each the index of its kind."""
         kinds, met = self._mix(random, uniform), [0] * _MET
         chance = random.random
         burst = 0.0 if uniform else (0.05, 0.15, 0.3)[int(3 * chance())]
         operations: list[Operation] = []
+        drawn: list[int] = []
         while len(operations) < length:
             kind = kinds[int(chance() * len(kinds))]
             if chance() >= burst:
-                operations.append(kind.draw(random, met))
+                operations.append(kind.draw(random, met) if uniform else kind.ready[int(chance() * _READY)])
+                drawn.append(kind.index)
                 continue
             times = _BURSTS[int(chance() * len(_BURSTS))]
+            drawn.extend([kind.index] * times)
             if chance() < 0.3:
-                operations.extend([kind.draw(random, met)] * times)
-                kind.count += times - 1
+                operations.extend([kind.ready[int(chance() * _READY)]] * times)
             else:
-                operations.extend([kind.draw(random, met) for _ in range(times)])
-        return operations[:length]
+                operations.extend([kind.ready[int(chance() * _READY)] for _ in range(times)])
+        return operations[:length], drawn[:length]
 
     def _mix(self, random: Random, uniform: bool) -> list[_Kind]:
         """Return the kinds that take part, each as often as its weight says (twice for 1)."""
@@ -111,10 +118,10 @@ def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, 
 class _Kind:
     """One kind of operation with its arguments' sources turned into drawing functions."""
 
-    __slots__ = ("_drawers", "_fixed", "_leading", "_name", "count", "label")
+    __slots__ = ("_drawers", "_epoch", "_fixed", "_leading", "_name", "_names", "_ready", "_seed", "index", "label")
 
-    def __init__(self, kind: OperationType, seed: int, target: str) -> None:
-        self.count = 0
+    def __init__(self, index: int, kind: OperationType, seed: int, target: str) -> None:
+        self.index = index
         self._name = kind.name
         self.label = kind.label
         self._leading = kind.leading
@@ -123,17 +130,29 @@ class _Kind:
             for position, source in enumerate(kind.sources)
         ]
         self._fixed = None if kind.sources else Operation(kind.name, kind.leading)
+        self._seed, self._names = seed, (target, kind.label)
+        self._epoch = -1
+        self._ready: list[Operation] = []
+
+    def enter(self, epoch: int) -> None:
+        """Let `ready` be the operations of this epoch."""
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._ready = []
+
+    @property
+    def ready(self) -> list[Operation]:
+        """Operations of this kind to choose from, the same throughout an epoch."""
+        if not self._ready:
+            random = generator(self._seed, *self._names, "epoch", self._epoch)
+            met = [0] * _MET
+            self._ready = [self.draw(random, met) for _ in range(_READY)]
+        return self._ready
 
     def draw(self, random: Random, met: list[int]) -> Operation:
-        self.count += 1
         if self._fixed is not None:
             return self._fixed
         return Operation(self._name, (*self._leading, *[draw(random, met) for draw in self._drawers]))
-
-    def take_count(self) -> int:
-        """Return how many were drawn since the last call."""
-        count, self.count = self.count, 0
-        return count
 
 
 def _drawer(source: Source, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
@@ -145,12 +164,23 @@ def _drawer(source: Source, random: Random, what: str) -> Callable[[Random, list
         case Duration():
             return _duration
         case Strategy(strategy):
-            return _one_of(tuple(values(strategy, _POOL, random, what)))
+            return _drawn(strategy, random, what)
 
 
 def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argument]:
     count = len(choices)
     return lambda random, met: choices[int(random.random() * count)]
+
+
+def _drawn(strategy: object, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
+    pool: list[Argument] = []
+
+    def draw(drawing: Random, met: list[int]) -> Argument:
+        if not pool:  # late, because it costs milliseconds, and a bug can be found before
+            pool.extend(values(strategy, _POOL, random, what))
+        return pool[int(drawing.random() * len(pool))]
+
+    return draw
 
 
 def _register_value(bits: int) -> Callable[[Random, list[int]], Argument]:

@@ -19,6 +19,7 @@ def shrink(trace: Trace, fails: Callable[[Trace], bool], budget: int = 2_000) ->
     Hypothesis on what is left. After `budget` tries it stops where it is.
     """
     attempt = _Attempts(fails, budget)
+    trace = _plainer_cycles(trace, attempt)
     for _ in range(_ROUNDS):
         before = trace
         trace = _without_chunks(trace, attempt)
@@ -30,6 +31,15 @@ def shrink(trace: Trace, fails: Callable[[Trace], bool], budget: int = 2_000) ->
 
         trace = polish(trace, simpler, attempt)
     return trace
+
+
+def _plainer_cycles(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:
+    """Prefer a new instance to poison and donors while there are still operations to show the loss:
+    a value that was written and is gone says more than one that was scribbled over."""
+    fresh = tuple(
+        Cycle(ResetMode.FRESH, (), step.damage) if isinstance(step, Cycle) else step for step in trace
+    )
+    return fresh if fresh != trace and fails(fresh) else trace
 
 
 class _Attempts:

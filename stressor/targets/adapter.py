@@ -6,12 +6,13 @@ import copy
 import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
-from stressor.device import Clock, Line, Memory, Outputs
+from stressor.device import Clock, Outputs
 from stressor.errors import DescriptionError, StreamError
 from stressor.loop.operations import OperationType, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
+from stressor.targets.in_process import Board
 from stressor.targets.model import Model, location_of
 from stressor.vmstate.live import LiveState, without_indexes
 
@@ -71,8 +72,6 @@ def adapt(
 class _PlainBinding:
     """Only bytes can be damaged: other data is handed over as a copy."""
 
-    clockless: ClassVar[Clock] = Clock()
-
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self.prefix = f"{adapter.name.lower()}/0."
@@ -109,32 +108,24 @@ class _PlainBinding:
     def create(self) -> Any:
         return self._adapter.cls()
 
-    def calls(self, device: Any) -> dict[str, Any]:
+    @property
+    def functions(self) -> dict[str, Callable[..., object]]:
+        return {name: self._function(name) for name in self._adapter.operations}
+
+    def _function(self, name: str) -> Callable[..., object]:
         ask = self._adapter.outputs
-        if ask is None:
-            return {name: getattr(device, name) for name in self._adapter.operations}
-        return {name: self._with_outputs(device, name, ask) for name in self._adapter.operations}
 
-    def _with_outputs(self, device: Any, name: str, ask: Call) -> Callable[..., object]:
-        method = getattr(device, name)
+        def call(device: Any, *arguments: object) -> object:
+            return getattr(device, name)(*arguments)
 
-        def call(*arguments: object) -> object:
-            answer = method(*arguments)
-            return answer, copy.deepcopy(self._call(ask, device))
+        def call_and_ask(device: Any, *arguments: object) -> object:
+            answer = getattr(device, name)(*arguments)
+            return answer, copy.deepcopy(self._call(ask, device)) if ask is not None else None
 
-        return call
+        return call if ask is None else call_and_ask
 
-    def outputs(self, device: Any) -> Outputs:
-        return Outputs()
-
-    def clock(self, device: Any) -> Clock:
-        return self.clockless
-
-    def lines(self, device: Any) -> Sequence[Line]:
-        return ()
-
-    def memories(self, device: Any) -> Sequence[Memory]:
-        return ()
+    def board(self, device: Any) -> Board:
+        return Board(Outputs(), Clock(), (), (), ())
 
     def reset(self, device: Any) -> None:
         self._call(self._adapter.reset, device)

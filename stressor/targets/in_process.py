@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from stressor.device import Clock, Line, Memory, Outputs
 from stressor.errors import StreamError
@@ -11,7 +11,17 @@ from stressor.loop.target import FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.vmstate.live import LiveState, without_indexes
 
-__all__ = ["Binding", "InProcessTarget"]
+__all__ = ["Binding", "Board", "InProcessTarget"]
+
+
+class Board(NamedTuple):
+    """The ends of a device that the board around it holds."""
+
+    outputs: Outputs
+    clock: Clock
+    lines: Sequence[Line]
+    inputs: Sequence[Line]
+    memories: Sequence[Memory]
 
 
 class Binding(Protocol):
@@ -22,6 +32,8 @@ class Binding(Protocol):
     fields: tuple[str, ...]
     damages: tuple[str, ...]
     invariants: bool
+    functions: Mapping[str, Callable[..., object]]
+    """What to call, with the device in front, for each operation's name."""
 
     def excluding(self, attributes: Collection[str]) -> Binding:
         """Return the same, with attributes that are left out because they do not repeat."""
@@ -29,20 +41,8 @@ class Binding(Protocol):
     def create(self) -> Any:
         """Return a new device."""
 
-    def calls(self, device: Any) -> dict[str, Any]:
-        """Return what to call for each operation's name."""
-
-    def outputs(self, device: Any) -> Outputs:
-        """Return the list in which the device's outputs are collected."""
-
-    def clock(self, device: Any) -> Clock:
-        """Return the device's clock."""
-
-    def lines(self, device: Any) -> Sequence[Line]:
-        """Return the device's lines, always in one order."""
-
-    def memories(self, device: Any) -> Sequence[Memory]:
-        """Return the device's guest memories, always in one order."""
+    def board(self, device: Any) -> Board:
+        """Return what the board holds of a device; lines and memories always in one order."""
 
     def reset(self, device: Any) -> None:
         """Reset the device in place."""
@@ -77,27 +77,26 @@ class InProcessTarget:
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
+        self._functions = binding.functions
+        self._digest = binding.live.digest
+        self._spare: Any = None
         self.repairs: Collection[str] = ()
         Clock.epoch = 0
         self._adopt(binding.create())
 
     def _adopt(self, device: Any) -> None:
-        binding = self._binding
         self.device = device
-        self._calls = binding.calls(device)
-        self._outputs = binding.outputs(device)
-        self._clock = binding.clock(device)
-        self._lines = binding.lines(device)
-        self._memories = binding.memories(device)
+        self._outputs, self._clock, self._lines, self._inputs, self._memories = self._binding.board(device)
         self._outputs.clear()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         outputs = self._outputs
         outputs.clear()
         append = outputs.append
-        calls = self._calls
+        functions = self._functions
+        device = self.device
         for name, arguments in operations:
-            append(calls[name](*arguments))
+            append(functions[name](device, *arguments))
         return outputs[:]
 
     def stop(self) -> None:
@@ -118,6 +117,10 @@ class InProcessTarget:
         levels = [line.level for line in self._lines]
         return Snapshot(data, layout, (self._clock.now, levels, beside, kept))
 
+    def save_again(self) -> bytes:
+        data, _, _ = self._binding.save(self.device)
+        return data
+
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
         mode = cycle.mode
         if mode is ResetMode.FRESH:
@@ -125,7 +128,9 @@ class InProcessTarget:
         elif mode is ResetMode.DONOR:
             self._replace(self._donor(cycle.operations))
         else:
-            self._reset(self.device)
+            for line in self._inputs:
+                line.level = line.initial
+            self._binding.reset(self.device)
             if self.repairs:
                 fresh = self._binding.live.keep(self._create(), self.repairs)
                 self._binding.live.put_back(self.device, fresh, self.repairs)
@@ -142,41 +147,38 @@ class InProcessTarget:
             Clock.epoch = 0
 
     def _replace(self, device: Any) -> None:
-        contents = [memory.data for memory in self._memories]
+        self._spare = self.device
+        before = self._memories
         self._adopt(device)
-        for memory, data in zip(self._memories, contents, strict=True):
-            memory.data = data
-
-    def _reset(self, device: Any) -> None:
-        for line in self._binding.lines(device):
-            if line.input:
-                line.level = line.initial
-        self._binding.reset(device)
+        for memory, old in zip(self._memories, before, strict=True):
+            # an exchange, so that a spare device does not share the memory of the one in use
+            memory.data, old.data = old.data, memory.data
 
     def _donor(self, operations: Sequence[Operation]) -> Any:
-        device = self._create()
-        calls = self._binding.calls(device)
+        """Return another device than the subject: an earlier one if there is, driven and reset."""
+        device = self._spare
+        if device is None:
+            device = self._create()
+        functions = self._functions
         try:
             for name, arguments in operations:
-                calls[name](*arguments)
+                functions[name](device, *arguments)
         except Exception:  # a donor only has to be in some other state; raising is RUNS_ALONE's business
             pass
-        self._binding.clock(device).now = self._clock.now
-        self._reset(device)
+        board = self._binding.board(device)
+        board.clock.now = self._clock.now
+        for line in board.inputs:
+            line.level = line.initial
+        self._binding.reset(device)
         return device
 
     def load(self, snapshot: Snapshot) -> list[object]:
         board: Any = snapshot.board
         now, levels, beside, kept = board
-        was = self._clock.now, [line.level for line in self._lines]
         self._restore_board(now, levels)
         outputs = self._outputs
         outputs.clear()
-        try:
-            device = self._binding.load(self.device, snapshot.data, beside)
-        except StreamError:
-            self._restore_board(*was)
-            raise
+        device = self._binding.load(self.device, snapshot.data, beside)
         emitted = outputs[:]
         if device is not self.device:
             self._replace(device)
@@ -184,13 +186,21 @@ class InProcessTarget:
             self._binding.live.put_back(self.device, kept, self.repairs)
         return emitted
 
+    def offer(self, snapshot: Snapshot) -> list[object]:
+        was = self._clock.now, [line.level for line in self._lines]
+        try:
+            return self.load(snapshot)
+        except StreamError:
+            self._restore_board(*was)
+            raise
+
     def _restore_board(self, now: int, levels: Sequence[int]) -> None:
         self._clock.now = now
         for line, level in zip(self._lines, levels, strict=True):
             line.level = level
 
     def examine(self) -> bytes:
-        return self._binding.live.digest(self.device)
+        return self._digest(self.device)
 
     def attributes(self) -> dict[str, object]:
         return self._binding.live.attributes(self.device)

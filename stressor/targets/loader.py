@@ -1,4 +1,4 @@
-"""From what the command line takes to models: files, folders, `FILE::Class`, `package.module:Class`."""
+"""What the command line takes, as models: files, folders, `FILE::Class`, `package.module:Class`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
     meanwhile. Each call executes the files anew.
 
     Raises UsageError for what is not there or cannot be loaded and for two targets of one name,
-    NoDeviceError for a file or folder without a device, TargetError for a device that cannot be made.
+    NoDeviceError for a file or folder without a device, TargetError for one that cannot be made.
     """
     root = (root or Path.cwd()).resolve()
     modules: dict[Path, ModuleType] = {}

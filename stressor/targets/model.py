@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from stressor.device import Clock, Device, Line, Memory, Outputs, Region
+from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.loop.trace import Operation
-from stressor.targets.in_process import Binding, InProcessTarget
+from stressor.targets.in_process import Binding, Board, InProcessTarget
 from stressor.vmstate import Description, Section
 from stressor.vmstate.damage import KINDS
 from stressor.vmstate.live import LiveState, without_indexes
@@ -109,14 +109,15 @@ def location_of(cls: type) -> str:
 class _DeviceBinding:
     def __init__(self, cls: type[Device], sample: Device, paths: Mapping[str, str]) -> None:
         self._class = cls
-        self._names = tuple(paths)
-        self._methods = attrgetter(*paths.values(), "clock.now")  # two at least, so that it gives a tuple
+        self.functions = {name: _function(cls, path) for name, path in paths.items()}
         self._lines = tuple(name for name, part in vars(sample).items() if isinstance(part, Line))
         self._memories = tuple(name for name, part in vars(sample).items() if isinstance(part, Memory))
         self.description = cls.state
         self.section = Section(self.description)
         self.prefix = self.section.prefix
-        self.live = LiveState(self.description.unsaved)
+        # an input line is the board's: it is put back before a load, whatever the device does
+        self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
+        self.live = LiveState({*self.description.unsaved, *self._inputs})
         self._pack = self.section.pack
         self._load = self.section.load
         self._fields = self.description.attributes
@@ -130,27 +131,21 @@ class _DeviceBinding:
     def excluding(self, attributes: Collection[str]) -> _DeviceBinding:
         other = copy(self)
         other._unsaved = self._unsaved | dict.fromkeys(attributes, NOT_REPEATING)
-        other.live = LiveState(other._unsaved)
+        other.live = LiveState({*other._unsaved, *self._inputs})
         return other
 
     def create(self) -> Device:
         return self._class()
 
-    def calls(self, device: Device) -> dict[str, Any]:
-        return dict(zip(self._names, self._methods(device), strict=False))
-
-    def outputs(self, device: Device) -> Outputs:
-        return device.outputs
-
-    def clock(self, device: Device) -> Clock:
-        return device.clock
-
-    def lines(self, device: Device) -> Sequence[Line]:
+    def board(self, device: Device) -> Board:
         attributes = device.__dict__
-        return [attributes[name] for name in self._lines]
-
-    def memories(self, device: Device) -> Sequence[Memory]:
-        return [getattr(device, name) for name in self._memories]
+        return Board(
+            attributes["outputs"],
+            attributes["clock"],
+            [attributes[name] for name in self._lines],
+            [attributes[name] for name in self._inputs],
+            [attributes[name] for name in self._memories],
+        )
 
     def reset(self, device: Device) -> None:
         device.reset()
@@ -199,6 +194,20 @@ class _DeviceBinding:
             if len(self._absent) < 1024:
                 self._absent[layout] = found
         return found
+
+
+def _function(cls: type[Device], path: str) -> Callable[..., object]:
+    """Return the function behind a method (`_read`) or a part's method (`clock.advance`): called with
+    the device in front, so that a new device needs no binding."""
+    part, _, method = path.rpartition(".")
+    if not part:
+        return getattr(cls, method)  # type: ignore[no-any-return]
+    if method == "expire":
+        return lambda device: device.clock.expire()
+    if method == "store":
+        return lambda device, address, data: getattr(device, part).store(address, data)
+    call = attrgetter(path)
+    return lambda device, value: call(device)(value)
 
 
 def _has_invariants(description: Description) -> bool:

@@ -116,7 +116,8 @@ class Body(Reading):
                 for name in inner.keys() - scope.keys():
                     scope[name] = ""
             # One more is in another order, or unknown: the walk tells.
-            self._demand(f"p == end or d[p] != {SUBSECTION}")
+            name = self._module.constant(description.name.encode(), "N")
+            self._demand(f"p == end or d[p] != {SUBSECTION} or not d.startswith({name}, p + 2)")
 
     @contextmanager
     def _optional(self, flag: str) -> Iterator[None]:
@@ -166,10 +167,10 @@ class Body(Reading):
         name = self._local()
         code, value, check = field.type.code, name, ""
         if code == "?":
-            code, value, check = "B", f"{name} == 1", f"{name} <= 1"
+            code, value, check = "B", f"({name} == 1)", f"{name} <= 1"
         if field.equal:
             held = self._let(f"{obj}.{field.attribute}")
-            check = f"{value} == {held}"
+            check += f"{' and ' if check else ''}{value} == {held}"
         self._take(code, field.type.size, name, check)
         if field.write is not None:
             self.assign.line(f"{self._module.constant(field.write)}({obj}, {value})")

@@ -19,7 +19,7 @@ from stressor.vmstate.compile_broken import has_rules
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Queue, Scalar, Struct, Timer, Unused
 from stressor.vmstate.load import load_body
-from stressor.vmstate.memory import memory_source, remember, take_back
+from stressor.vmstate.memory import remember, remember_source, take_back
 from stressor.vmstate.source import CannotCompile, Module, Source
 from stressor.vmstate.stage import Staged, described_objects, fill, refusal
 
@@ -108,13 +108,13 @@ class _Root(Body):
             obj = "o" if part == "o" else self._module.local("o")
             if part != "o":
                 source.line(f"{obj} = {part}")
-            statement, memory = memory_source(sample, obj, f"a{obj}")
+            layout, statement, values = remember_source(sample, obj, f"a{obj}")
             source.line(statement)
-            kept.append(f"({obj}, {memory}), ")
+            kept.append(f"({obj}, {self._module.constant(layout, 'L')}, {values}), ")
         source.line(f"kept = [{''.join(kept)}]")
         for objects, element in self._arrays(description, "o"):
             source.line(
-                f"kept += [(r, remember[r.__class__](r)) for e in {objects} "
+                f"kept += [remember(r) for e in {objects} "
                 f"for r in described_objects({self._module.constant(element)}, e)]"
             )
 

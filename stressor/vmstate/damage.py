@@ -28,7 +28,7 @@ def damaged(kind: str, where: int, data: bytes) -> tuple[bytes, bool]:
         changed[bit // 8] ^= 1 << bit % 8
         return bytes(changed), False
     if kind == "swap":
-        index = where % (len(data) - 1)
+        index = where % max(1, len(data) - 1)
         return data[:index] + data[index + 1 : index + 2] + data[index : index + 1] + data[
             index + 2 :
         ], False

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
-__all__ = ["Memory", "memory_source", "refill", "remember", "slots_of", "take_back"]
+__all__ = ["Layout", "refill", "remember", "remember_source", "slots_of", "take_back"]
 
 _CONTAINERS: Final = (bytearray, list, deque, dict, set, array)
-_MISSING: Final = object()
-
-Contents: TypeAlias = tuple[tuple[Any, Any], ...]
 
 
-class Memory(NamedTuple):
-    """What one object was: its dict, its slots, the contents of containers, the state of parts."""
+class Layout(NamedTuple):
+    """What a memory's values are: slots, contents of containers, and attributes of parts."""
 
-    attributes: dict[str, Any] | None
-    slots: tuple[tuple[str, Any], ...]
-    contents: Contents
-    parts: tuple[tuple[Any, str, Any], ...]
+    slots: tuple[str, ...]
+    containers: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
 
 
 def slots_of(cls: type) -> Iterator[str]:
@@ -57,40 +53,27 @@ def refill(container: Any, items: Iterable[Any]) -> None:
         container[:] = items
 
 
-def take_back(memories: Iterable[tuple[Any, Any]]) -> None:
-    """Put what `remember` kept back into its objects."""
-    for obj, memory in memories:
-        attributes, slots, contents, parts = memory
+def take_back(memories: Iterable[tuple[Any, ...]]) -> None:
+    """Put what was remembered back into its objects.
+
+    A memory is the object, its `Layout`, a copy of its dict (or None), and the values.
+    """
+    for obj, layout, attributes, *values in memories:
         if attributes is not None:
             current = obj.__dict__
             current.clear()
             current.update(attributes)
-        for name, value in slots:
-            if value is not _MISSING:
-                object.__setattr__(obj, name, value)
-            elif hasattr(obj, name):
-                object.__delattr__(obj, name)
-        for container, content in contents:
-            refill(container, content)
-        for part, name, value in parts:
-            setattr(part, name, value)
-
-
-def _remember(obj: Any) -> Memory:
-    attributes = getattr(obj, "__dict__", None)
-    kept = None if attributes is None else dict(attributes)
-    slots = tuple((name, getattr(obj, name, _MISSING)) for name in slots_of(type(obj)))
-    values = [*(kept or {}).values(), *(value for _, value in slots)]
-    return Memory(
-        kept,
-        slots,
-        tuple(
-            (value, value[:] if isinstance(value, array) else value.copy())
-            for value in values
-            if isinstance(value, _CONTAINERS) and not _is_wiring(value)
-        ),
-        tuple((value, name, getattr(value, name)) for value in values for name in _parts(value)),
-    )
+        kept = iter(values)
+        for name in layout.slots:
+            object.__setattr__(obj, name, next(kept))
+        if not _stands_for(obj):
+            for name in {*slots_of(type(obj))}.difference(layout.slots):
+                if hasattr(obj, name):
+                    object.__delattr__(obj, name)
+        for name in layout.containers:
+            refill(object.__getattribute__(obj, name), next(kept))
+        for name, attribute in layout.parts:
+            setattr(object.__getattribute__(obj, name), attribute, next(kept))
 
 
 def _is_wiring(value: object) -> bool:
@@ -98,65 +81,58 @@ def _is_wiring(value: object) -> bool:
     return getattr(type(value), "live_attributes", ()) is None
 
 
-def _parts(value: object) -> tuple[str, ...]:
+def _stands_for(value: object) -> tuple[str, ...]:
+    """Return the attributes that are all of an object's state: a timer's deadline, a line's level."""
     return getattr(type(value), "live_attributes", None) or ()
 
 
-def memory_source(sample: Any, obj: str, attributes: str) -> tuple[str, str]:
-    """Return source that does what `_remember` does, for objects shaped as `sample`.
+def _layout(obj: Any) -> Layout:
+    if _stands_for(obj):
+        return Layout(_stands_for(obj), (), ())
+    slots = tuple(name for name in slots_of(type(obj)) if hasattr(obj, name))
+    values = {**getattr(obj, "__dict__", {}), **{name: getattr(obj, name) for name in slots}}
+    return Layout(
+        slots,
+        tuple(
+            name
+            for name, value in values.items()
+            if isinstance(value, _CONTAINERS) and not _is_wiring(value)
+        ),
+        tuple((name, part) for name, value in values.items() for part in _stands_for(value)),
+    )
 
-    A statement, which sets the local `attributes` from the local `obj`, and the expression of the
-    memory. Run on another object it raises KeyError, AttributeError or TypeError.
+
+def remember(obj: Any) -> tuple[Any, ...]:
+    """Return the memory of an object."""
+    layout = _layout(obj)
+    attributes = None if _stands_for(obj) else getattr(obj, "__dict__", None)
+    containers = [object.__getattribute__(obj, name) for name in layout.containers]
+    return (
+        obj,
+        layout,
+        None if attributes is None else dict(attributes),
+        *[getattr(obj, name) for name in layout.slots],
+        *[held[:] if isinstance(held, array) else held.copy() for held in containers],
+        *[getattr(object.__getattribute__(obj, name), part) for name, part in layout.parts],
+    )
+
+
+def remember_source(sample: Any, obj: str, attributes: str) -> tuple[Layout, str, str]:
+    """Return source that does what `remember` does, for objects shaped as `sample`.
+
+    The layout, a statement that sets the local `attributes` from the local `obj`, and what follows
+    the layout in the memory. Run on another object it raises KeyError, AttributeError or TypeError.
     """
-    cls = type(sample)
-    held = getattr(sample, "__dict__", None)
-    slots = [name for name in slots_of(cls) if hasattr(sample, name)]
-    if getattr(cls, "live_attributes", None):
-        slots, held = list(_parts(sample)), None
-    values = {f"{obj}.{name}": getattr(sample, name) for name in slots}
-    values |= {f"{attributes}[{name!r}]": value for name, value in (held or {}).items()}
-    contents = "".join(
-        f"({name}, {name}{'[:]' if isinstance(value, array) else '.copy()'}), "
-        for name, value in values.items()
-        if isinstance(value, _CONTAINERS) and not _is_wiring(value)
-    )
-    parts = "".join(
-        f"({name}, {part!r}, {name}.{part}), "
-        for name, value in values.items()
-        for part in _parts(value)
-    )
-    kept = "".join(f"({name!r}, {obj}.{name}), " for name in slots)
-    copy = "None" if held is None else f"{attributes}.copy()"
+    layout = _layout(sample)
+    held = None if _stands_for(sample) else getattr(sample, "__dict__", None)
+
+    def at(name: str) -> str:
+        return f"{attributes}[{name!r}]" if held is not None and name in held else f"{obj}.{name}"
+
+    values = [None if held is None else f"{attributes}.copy()", *map(at, layout.slots)]
+    for name in layout.containers:
+        copied = "[:]" if isinstance(getattr(sample, name), array) else ".copy()"
+        values.append(at(name) + copied)
+    values += [f"{at(name)}.{part}" for name, part in layout.parts]
     source = "None" if held is None else f"{obj}.__dict__"
-    return f"{attributes} = {source}", f"({copy}, ({kept}), ({contents}), ({parts}))"
-
-
-def _learn(cls: type, sample: Any) -> Callable[[Any], Any]:
-    """Return a fast `_remember` for objects shaped as `sample`, generated."""
-    statement, memory = memory_source(sample, "o", "a")
-    source = f"def take(o):\n    {statement}\n    return {memory}\n"
-    namespace: dict[str, Any] = {}
-    exec(compile(source, f"<stressor memory of {cls.__name__}>", "exec"), namespace)
-    take = namespace["take"]
-
-    def remember(obj: Any) -> Any:
-        try:
-            return take(obj)
-        except (KeyError, AttributeError, TypeError):  # an attribute has changed its type
-            return _remember(obj)
-
-    return remember
-
-
-class _Remember(dict[type, Callable[[Any], Any]]):
-    """By class, how its instances are remembered; learnt from the first one."""
-
-    def __missing__(self, cls: type) -> Callable[[Any], Any]:
-        def first(obj: Any) -> Any:
-            self[cls] = _learn(cls, obj)
-            return self[cls](obj)
-
-        return first
-
-
-remember: Final = _Remember()
+    return layout, f"{attributes} = {source}", ", ".join(map(str, values))

@@ -86,9 +86,7 @@ class Stage:
 
     def commit(self, description: Description, obj: Any, path: str, offset: int) -> None:
         """Assign everything, or nothing. Raises StreamError when a hook or validation refuses."""
-        memories = [
-            (part, remember[type(part)](part)) for part in described_objects(description, obj)
-        ]
+        memories = [*map(remember, described_objects(description, obj))]
         try:
             for assign in self._assignments:
                 assign()

@@ -30,11 +30,17 @@ def serial_section(stream: bytes) -> bytes:
 class QemuSerial:
     """A stopped PC with one serial port, driven through qtest; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, serial: str = "null", incoming: bytes | None = None) -> None:
+        """Start it in `folder`, its port at the character device `serial`; with `incoming`, from a
+        whole migration stream."""
+        folder.mkdir(exist_ok=True)
         self._folder = folder
         sockets = {}
         arguments = [BINARY, "-M", "pc", "-accel", "tcg", "-S", "-display", "none", "-nodefaults"]
-        arguments += ["-m", "1", "-serial", "null", "-qtest-log", "/dev/null"]
+        arguments += ["-m", "1", "-serial", serial, "-qtest-log", "/dev/null"]
+        if incoming is not None:
+            (folder / "incoming").write_bytes(incoming)
+            arguments += ["-incoming", f"exec:cat {folder / 'incoming'}"]
         for name in ("qmp", "qtest"):
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(folder / name))
@@ -47,6 +53,8 @@ class QemuSerial:
             self._qmp, self._qtest = (self._accept(listener) for listener in sockets.values())
             self._qmp.readline()
             self.command("qmp_capabilities")
+            if incoming is not None:
+                self._wait("completed")
         except BaseException:
             self.close()
             raise
@@ -108,12 +116,18 @@ class QemuSerial:
         return int(self._ask(f"inb {PORT + offset:#x}").split()[1], 16)
 
     def save(self) -> bytes:
-        """Return the port's section. A stopped machine migrates only once."""
+        """Return the whole migration stream. A stopped machine migrates only once."""
         file = self._folder / "stream"
         self.command("migrate", uri=f"exec:cat > {file}")
-        while True:
+        self._wait("completed")
+        return file.read_bytes()
+
+    def _wait(self, wanted: str) -> None:
+        status = None
+        for _ in range(100_000):
             status = self.command("query-migrate").get("status")
-            if status == "completed":
-                return serial_section(file.read_bytes())
+            if status == wanted:
+                return
             if status == "failed":
-                raise RuntimeError("QEMU could not migrate")
+                break
+        raise RuntimeError(f"QEMU could not migrate: {status}")

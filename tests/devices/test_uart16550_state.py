@@ -14,7 +14,7 @@ import pytest
 from devices.uart16550 import UART16550
 from stressor.errors import StreamError
 from stressor.vmstate import Section
-from tests.devices.qemu_serial import BINARY, QemuSerial
+from tests.devices.qemu_serial import BINARY, QemuSerial, serial_section
 
 DATA = Path(__file__).parent / "data"
 SECTION_ID = 0x16  # what QEMU gave the port
@@ -161,7 +161,24 @@ def test_the_stored_streams_are_what_qemu_writes(
         qemu.write(registers)
         saved = qemu.save()
 
-    assert saved == stored(name)
+    assert serial_section(saved) == stored(name)
+
+
+@pytest.mark.qemu
+@needs_qemu
+def test_qemu_goes_on_from_our_state_and_finishes_the_frame(tmp_path: Path) -> None:
+    ours = SECTION.save(busy_uart())
+    with QemuSerial(tmp_path / "first") as qemu:
+        stream = qemu.save()
+    stream = stream.replace(serial_section(stream), ours)
+
+    sent = tmp_path / "sent"
+    with QemuSerial(tmp_path / "second", serial=f"file:{sent}", incoming=stream) as qemu:
+        identified, received = qemu.read(2), bytes(qemu.read(0) for _ in range(4))
+        idle = any(qemu.read(5) & 0x40 for _ in range(100_000))
+
+    assert (identified, received, idle) == (0xCC, b"abcd", True)
+    assert sent.read_bytes() == b"Hi"
 
 
 # our own round trip

@@ -19,7 +19,7 @@ from tests.museum.unruly import (
     ClearsFifoButNotItsStatus,
     CrashesOnEmptyFifo,
     CrashesOnHighestTrigger,
-    HidesScrambler,
+    HidesReservedBits,
     LoadsBeforeChecking,
     PowersUpAtRandom,
     PulsesInterruptOnLoad,
@@ -50,5 +50,5 @@ MUSEUM: tuple[type[PlantedBug], ...] = (
     PowersUpAtRandom,
     ClearsFifoButNotItsStatus,
     LoadsBeforeChecking,
-    HidesScrambler,
+    HidesReservedBits,
 )

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import stressor.vmstate as vm
-from devices.uart16550 import CLEAR_RECEIVE_FIFO, DATA_READY, FIFO_ENABLE, UART16550
+from devices.uart16550 import (
+    CLEAR_RECEIVE_FIFO,
+    DATA_READY,
+    DIVISOR_LATCH_ACCESS,
+    FIFO_ENABLE,
+    UART16550,
+)
 from stressor.loop.finding import Cause, Oracle
 from tests.museum.bug import PlantedBug, altered
 
@@ -15,7 +21,7 @@ __all__ = [
     "ClearsFifoButNotItsStatus",
     "CrashesOnEmptyFifo",
     "CrashesOnHighestTrigger",
-    "HidesScrambler",
+    "HidesReservedBits",
     "LoadsBeforeChecking",
     "PowersUpAtRandom",
     "PulsesInterruptOnLoad",
@@ -85,16 +91,16 @@ class CrashesOnEmptyFifo(PlantedBug):
 
 
 class WaitsForTransmitter(PlantedBug):
-    """Clearing the receive FIFO waits for the transmitter, with a clock that stands still meanwhile."""
+    """Reading the line status waits for the transmitter, with a clock that stands still meanwhile."""
 
     expected_oracles = {Oracle.RUNS_ALONE}
     expected_cause = Cause.HUNG
-    expected_field = "serial/0.io.write"
+    expected_field = "serial/0.io.read"
 
-    def _control_fifos(self, value: int) -> None:
-        while value & CLEAR_RECEIVE_FIFO and self.transmitting:
+    def _read(self, offset: int, width: int) -> int:
+        while offset == 5 and self.transmitting:
             self.timeout_timer.cancel()
-        super()._control_fifos(value)
+        return super()._read(offset, width)
 
 
 class PowersUpAtRandom(PlantedBug):
@@ -148,39 +154,45 @@ class LoadsBeforeChecking(PlantedBug):
     state = altered(kind=_HastyDescription)
 
 
-class HidesScrambler(PlantedBug):
-    """A part of the transmitter keeps its state where no attribute shows it: in a closure.
+class HidesReservedBits(PlantedBug):
+    """Reserved bits read back as written, from where no attribute shows them: a closure.
 
     virtualjaguar issue 400: the state identical, the picture not.
     """
 
     expected_oracles = {Oracle.RESUMES_ALIKE}
     expected_cause = Cause.OUTPUT_ONLY
-    expected_field = "serial/0.sent"
+    expected_field = "serial/0.read ier/dlm"
 
     def __init__(self) -> None:
-        self._scramble, self._restart = _scrambler()
+        self._remember, self._recall = _hidden_byte()
         super().__init__()
 
     def reset(self) -> None:
         super().reset()
-        self._restart()
+        self._remember(0)
 
-    def send(self, data: int | bytes) -> None:
-        super().send(self._scramble(data) if isinstance(data, int) else data)
+    def _write(self, offset: int, width: int, value: int) -> None:
+        if offset == 1 and not self.line_control & DIVISOR_LATCH_ACCESS:
+            self._remember(value & 0xF0)
+        super()._write(offset, width, value)
+
+    def _read(self, offset: int, width: int) -> int:
+        value = super()._read(offset, width)
+        if offset == 1 and not self.line_control & DIVISOR_LATCH_ACCESS:
+            value |= self._recall()
+        return value
 
 
-def _scrambler() -> tuple[Callable[[int], int], Callable[[], None]]:
-    """Return a function that mixes each byte with the one before it, and its reset."""
-    last = 0
+def _hidden_byte() -> tuple[Callable[[int], None], Callable[[], int]]:
+    """Return functions that store and fetch a byte."""
+    hidden = 0
 
-    def scramble(byte: int) -> int:
-        nonlocal last
-        last, mixed = byte, byte ^ last >> 1
-        return mixed
+    def remember(byte: int) -> None:
+        nonlocal hidden
+        hidden = byte
 
-    def restart() -> None:
-        nonlocal last
-        last = 0
+    def recall() -> int:
+        return hidden
 
-    return scramble, restart
+    return remember, recall

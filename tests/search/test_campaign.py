@@ -97,7 +97,7 @@ def test_a_crash_from_operations_alone_is_told_apart() -> None:
 
 
 def test_a_device_that_never_returns_is_a_finding() -> None:
-    found = findings(events(Endless, cycles=60, batch_timeout=0.2))
+    found = findings(events(Endless, cycles=400, batch_timeout=0.1))
     assert [(f.divergence.oracle, f.divergence.cause) for f in found] == [(Oracle.RUNS_ALONE, Cause.HUNG)]
 
 

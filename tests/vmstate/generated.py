@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
@@ -45,6 +45,11 @@ class Plain:
     def __init__(self, **attributes: Any) -> None:
         self.__dict__.update(attributes)
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
 
 class Tick:
     """The least that a timer is."""
@@ -74,17 +79,16 @@ def number(scalar: vm.ScalarType) -> st.SearchStrategy[Any]:
 class Maker:
     """Draws descriptions; `obj` collects the attributes that their fields carry."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
+    def __init__(self, draw: st.DrawFn, gated: bool) -> None:
         self.draw = draw
+        self.kinds = KINDS if gated else KINDS[:-1]
         self.names = 0
 
     def name(self) -> str:
         self.names += 1
         return f"f{self.names}"
 
-    def description(
-        self, name: str, obj: Plain, depth: int, needed: str = ""
-    ) -> vm.Description:
+    def description(self, name: str, obj: Plain, depth: int, needed: str = "") -> vm.Description:
         fields: list[vm.Field] = []
         for _ in range(self.draw(st.integers(0, 5))):
             fields += self.field(obj, depth)
@@ -116,7 +120,7 @@ class Maker:
 
     def field(self, obj: Plain, depth: int) -> list[vm.Field]:
         draw, name = self.draw, self.name()
-        kind = draw(st.sampled_from(KINDS))
+        kind = draw(st.sampled_from(self.kinds))
         since = draw(st.sampled_from((0, 0, 1, 2, 3)))
         scalar = draw(st.sampled_from(SCALARS))
         count = draw(st.integers(0, 3))
@@ -240,7 +244,7 @@ def scribble(value: Any) -> Any:
 
 
 @st.composite
-def described(draw: st.DrawFn) -> tuple[vm.Description, Plain]:
-    """Draw a description, and an object that it fits."""
+def described(draw: st.DrawFn, *, gated: bool = True) -> tuple[vm.Description, Plain]:
+    """Draw a description, and an object that it fits; fields with `when=` only if `gated`."""
     obj = Plain(other=1)
-    return Maker(draw).description("dev", obj, 2), obj
+    return Maker(draw, gated).description("dev", obj, 2), obj
