@@ -48,7 +48,7 @@ class Campaign:
     ) -> None:
         self._type = target_type
         self._seed = seed
-        self._checks = Checks(oracles)
+        self._checks = Checks(oracles, reset_modes)
         self._all_on = all(oracle in self._checks.oracles for oracle in Oracle)
         self._watchdog = watchdog
         self._shrinking = shrinking
@@ -247,6 +247,7 @@ class Campaign:
             for oracle, count in (
                 (Oracle.RESET_IS_FRESH, self._modes[ResetMode.IN_PLACE]),
                 (Oracle.REFUSES_DAMAGE, self._damaged),
+                (Oracle.SAVE_IS_PURE, self._modes[self._checks.looking_in] if self._checks.looking_in else 0),
                 (Oracle.INVARIANTS_HOLD, self.cycles if self._type.invariants else 0),
                 (Oracle.RUNS_ALONE, self._plans),
             )

@@ -23,6 +23,7 @@ __all__ = ["SeededEngine"]
 _POOL = 64  # values drawn from each of an author's strategies, when they are first wanted
 _LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
+_DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
 _EPOCH = 64  # plans after which these are drawn anew
@@ -36,6 +37,8 @@ class SeededEngine:
         self._seed = seed
         self._modes = tuple(reset_modes)
         self._damages = target_type.damages
+        self._plain = {mode: Cycle(mode) for mode in self._modes}
+        self._epoch = -1
         self._kinds = [_Kind(at, kind, seed, self._name) for at, kind in enumerate(target_type.operations)]
         self._weights = [kind.weight for kind in target_type.operations]
 
@@ -48,19 +51,22 @@ class SeededEngine:
     def plan(self, index: int) -> Plan:
         """Return plan `index`."""
         random = generator(self._seed, self._name, "plan", index)
-        for kind in self._kinds:
-            kind.enter(index // _EPOCH)
+        if index // _EPOCH != self._epoch:
+            self._epoch = index // _EPOCH
+            for kind in self._kinds:
+                kind.enter(self._epoch)
         length = _LENGTHS[int(random.random() * len(_LENGTHS))]
         operations, kinds = self._operations(random, length, uniform=index % 4 == 3)
         batches = _cut(random, operations)
         counts = Counter(kinds)
         drawn = tuple(counts[at] for at in range(len(self._kinds)))
-        donor = tuple(self._operations(random, 4, uniform=False)[0]) if ResetMode.DONOR in self._modes else ()
+        cycles = self._plain
+        if ResetMode.DONOR in cycles:
+            driven = tuple(self._operations(random, _DONOR, uniform=False)[0])
+            cycles = cycles | {ResetMode.DONOR: Cycle(ResetMode.DONOR, driven)}
         count = len(self._modes)
-        schedules = []
-        for first in range(count):
-            modes = (self._modes[(first + at) % count] for at in range(len(batches) - 1))
-            schedules.append([Cycle(mode, donor) if mode is ResetMode.DONOR else Cycle(mode) for mode in modes])
+        turns = [cycles[mode] for mode in self._modes] * (len(batches) // count + 2)
+        schedules = [turns[first : first + len(batches) - 1] for first in range(count)]
         if self._damages and len(batches) > 1:
             schedule = schedules[index % count]
             at = int(random.random() * len(schedule))
