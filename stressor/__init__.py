@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stressor.targets.adapter import adapt
 
-__all__ = ["adapt", "__version__"]
+__all__ = ["__version__", "adapt"]
 
 __version__ = "0.1.0"
 

@@ -98,6 +98,9 @@ class Target(Protocol):
     def attributes(self) -> dict[str, object]:
         """Return every live attribute by path, also those declared unsaved; slow."""
 
+    def derived(self) -> dict[str, object]:
+        """Return the live attributes that are declared unsaved; fast when there are few."""
+
     def pristine(self) -> bytes:
         """Return what `examine` gives for a new device at this moment."""
 

@@ -28,7 +28,7 @@ __all__ = [
     "trace_to_json",
 ]
 
-Argument: TypeAlias = "int | float | bool | str | bytes | None | tuple[Argument, ...]"
+Argument: TypeAlias = "int | float | bool | str | bytes | tuple[Argument, ...] | None"
 
 
 class Operation(NamedTuple):

@@ -205,6 +205,9 @@ class InProcessTarget:
     def attributes(self) -> dict[str, object]:
         return self._binding.live.attributes(self.device)
 
+    def derived(self) -> dict[str, object]:
+        return self._binding.live.derived(self.device)
+
     def pristine(self) -> bytes:
         return self._binding.live.digest(self._create())
 

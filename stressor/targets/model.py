@@ -8,7 +8,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError
@@ -234,7 +233,7 @@ def _operations(
         elif isinstance(part, Memory):
             paths[f"{name}.store"] = f"{name}.store"
             addresses = OneOf(tuple(range(0, part.size - 15, max(16, part.size // 256))))
-            patterns = OneOf(tuple(bytes([byte]) * 16 for byte in (0, 0xFF, 0xA5)) + (bytes(range(16)),))
+            patterns = OneOf((*(bytes([byte]) * 16 for byte in (0, 0xFF, 0xA5)), bytes(range(16))))
             kinds.append(OperationType(f"{name}.store", f"store {name}", (), (addresses, patterns)))
     if sample.clock.timers:
         paths["clock.advance"], paths["clock.expire"] = "clock.advance", "clock.expire"

@@ -51,13 +51,21 @@ class Body(Reading):
     """Writes the code that loads one object, and what is embedded in it.
 
     With `dicts` values are stored in the dict of an object whose class adds no code to that: once a
-    dict has been asked for (to remember it), that is twice as fast as an attribute.
+    dict has been asked for (to remember it), that is twice as fast as an attribute. With `present`
+    the code is for bytes with just these subsections, in the order of their declaration.
     """
 
     def __init__(
-        self, module: Module, description: Description, position: str, *, dicts: bool = False
+        self,
+        module: Module,
+        description: Description,
+        position: str,
+        *,
+        dicts: bool = False,
+        present: frozenset[str] | None = None,
     ) -> None:
         super().__init__(module, position)
+        self._present = present
         self._description = description
         self.assign = Source()
         self.hooks = Source()
@@ -101,6 +109,14 @@ class Body(Reading):
     def _subsections(
         self, description: Description, obj: str, view: str, scope: dict[str, str]
     ) -> None:
+        if self._present is not None:
+            for subsection in description.subsections:
+                if subsection.name in self._present:
+                    header, name = subsection_header(subsection), self._local("h")
+                    check = f"{name} == {self._module.constant(header, 'H')}"
+                    self._take(f"{len(header)}s", len(header), name, check)
+                    self.body(subsection, obj, view, scope)
+            return
         self._show()
         self.settle()
         flags = [self._local("n") for _ in description.subsections]

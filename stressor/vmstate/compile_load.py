@@ -11,39 +11,109 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from stressor.errors import StreamError
 from stressor.vmstate.compile_body import Body, is_plain
 from stressor.vmstate.compile_broken import has_rules
 from stressor.vmstate.description import Description
-from stressor.vmstate.kinds import Array, Queue, Scalar, Struct, Timer, Unused
+from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, Unused
 from stressor.vmstate.load import load_body
 from stressor.vmstate.memory import remember, remember_source, take_back
 from stressor.vmstate.source import CannotCompile, Module, Source
 from stressor.vmstate.stage import Staged, described_objects, fill, refusal
 
-__all__ = ["compile_load"]
+__all__ = ["Frame", "compile_load"]
 
+_WORTH: Final = 500  # loads that are slower by a microsecond cost as much as compiling
+_SHAPES: Final = 64  # choices of subsections that get code of their own
 _FILLED: Final = frozenset((bytearray, bytes, list, tuple, deque, array))
 
 
-def compile_load(description: Description, sample: Any) -> Callable[[Any, bytes], None]:
-    """Return `Description.load` for the current version, generated for objects of sample's class."""
+class Frame(NamedTuple):
+    """What stands around a body; `path` is what errors about all of it name, `walk` the slow way."""
 
-    def walk(obj: Any, data: bytes) -> None:
-        load_body(description, obj, data, description.version)
+    header: bytes
+    footer: bytes
+    path: str
+    walk: Callable[[Any, bytes], None]
 
-    module = Module()
-    module.namespace.update(
-        Staged=Staged, deque=deque, described_objects=described_objects, fill=fill, filled=_FILLED,
-        remember=remember, take_back=take_back, refused=_refused, walk=walk,
-    )  # fmt: skip
+
+def compile_load(
+    description: Description, sample: Any, frame: Frame | None = None
+) -> Callable[[Any, bytes], None]:
+    """Return `Description.load` for the current version, generated for objects of sample's class.
+
+    With a frame that is loaded as well. Bytes with one and the same choice of subsections get code
+    of their own once they have come often enough to be worth it.
+    """
+    if frame is None:
+
+        def walk(obj: Any, data: bytes) -> None:
+            load_body(description, obj, data, description.version)
+
+        frame = Frame(b"", b"", description.name, walk)
     try:
-        _Root(module, description, sample).write()
-        return module.compile(f"load of {description.name}", "load")
+        load = _Root(description, sample, frame, None).compile()
     except CannotCompile:
-        return walk
+        return frame.walk
+    if description.subsections and _is_regular(description, subsections=True):
+        return _Shapes(description, sample, frame, load).load
+    return load
+
+
+class _Shapes:
+    """Loaders for one choice of subsections each, by the size of the bytes; they return whether
+    the bytes were such. Sizes may coincide, and the headers tell."""
+
+    def __init__(
+        self, description: Description, sample: Any, frame: Frame, load: Callable[..., Any]
+    ) -> None:
+        self._make = partial(_Root, description, sample, frame)
+        self._description = description
+        self._frame = frame
+        self._load = load
+        self._known: set[frozenset[str]] = set()
+        self._seen: dict[int, int] = {}
+        self._by_size: dict[int, tuple[Callable[..., Any], ...]] = {}
+
+    def load(self, obj: Any, data: bytes) -> None:
+        size = len(data)
+        for shaped in self._by_size.get(size, ()):
+            if shaped(obj, data):
+                return
+        self._load(obj, data)
+        seen = self._seen[size] = self._seen.get(size, 0) + 1
+        if seen == _WORTH and len(self._known) < _SHAPES:
+            self._seen[size] = 0
+            self._learn(size, data)
+
+    def _learn(self, size: int, data: bytes) -> None:
+        header, footer = len(self._frame.header), len(self._frame.footer)
+        names = self._description.fields_of(bytes(data)[header : size - footer])
+        present = frozenset(piece.path[1:-1] for piece in names if piece.kind == "subsection")
+        if present not in self._known:
+            self._known.add(present)
+            self._by_size[size] = (self._make(present).compile(), *self._by_size.get(size, ()))
+
+
+def _is_regular(description: Description, *, subsections: bool) -> bool:
+    """Return whether sizes and offsets depend on nothing but which subsections are there."""
+    return (
+        all(
+            field.when is None
+            and not isinstance(field, Queue)
+            and not (isinstance(field, Buffer | Array) and field.length is not None)
+            and not (isinstance(field, Array) and isinstance(field.element, Description))
+            and not (
+                isinstance(field, Struct) and not _is_regular(field.description, subsections=False)
+            )
+            for field in description.fields
+        )
+        and (subsections or not description.subsections)
+        and all(_is_regular(inner, subsections=True) for inner in description.subsections)
+    )
 
 
 def _refused(error: BaseException, name: str, offset: int, text: str | None) -> BaseException:
@@ -71,33 +141,57 @@ def _can_fail(description: Description, obj: Any) -> bool:
 
 
 class _Root(Body):
-    """Writes `load(o, d)`, where the three parts come together."""
+    """Writes `load(o, d)`, where the three parts come together; with `present` it answers whether
+    the bytes were such, and has done nothing when they were not."""
 
-    def __init__(self, module: Module, description: Description, sample: Any) -> None:
+    def __init__(
+        self, description: Description, sample: Any, frame: Frame, present: frozenset[str] | None
+    ) -> None:
         self._can_fail = _can_fail(description, sample)
-        super().__init__(module, description, "0", dicts=self._can_fail)
+        super().__init__(Module(), description, "0", dicts=self._can_fail, present=present)
         self._sample = sample
+        self._frame = frame
+        self._module.namespace.update(
+            Staged=Staged, deque=deque, described_objects=described_objects, fill=fill,
+            filled=_FILLED, remember=remember, take_back=take_back, refused=_refused,
+            walk=frame.walk,
+        )  # fmt: skip
 
-    def write(self) -> None:
-        description, source = self._description, Source()
+    def compile(self) -> Callable[..., Any]:
+        """Return the function."""
+        self._write()
+        chosen = "" if self._present is None else f" with {', '.join(sorted(self._present))}"
+        return self._module.compile(f"load of {self._description.name}{chosen}", "load")
+
+    def _write(self) -> None:
+        header, footer = self._frame.header, self._frame.footer
         self.know("o", self._sample)
-        view = self.view("o")
-        self.body(description, "o", view, {})
+        if header:
+            name = self._local("h")
+            check = f"{name} == {self._module.constant(header, 'H')}"
+            self._take(f"{len(header)}s", len(header), name, check)
+        self.body(self._description, "o", self.view("o"), {})
+        if footer:
+            name = self._local("h")
+            check = f"{name} == {self._module.constant(footer, 'F')}"
+            self._take(f"{len(footer)}s", len(footer), name, check)
         self._flush()
+        source = Source()
         with source.block("def load(o, d):"):
             with source.block("try:"):
                 source.line("if d.__class__ is not bytes: d = bytes(d)")
-                source.line("end = len(d)")
+                source.line(f"end = len(d){f' - {len(footer)}' if footer else ''}")
                 source.extend(self.read)
-                source.line(f"if {self._position} != end: raise Refused")
+                source.line(f"if {self._position} != len(d): raise Refused")
                 if self._can_fail:
                     self._keep(source)
             with source.block("except Exception:"):
-                source.line("return walk(o, d)")
+                source.line("return walk(o, d)" if self._present is None else "return False")
             if self._can_fail:
                 self._carefully(source)
             else:
                 source.extend(self.assign)
+            source.line("return True")
         self._module.add(source)
 
     def _keep(self, source: Source) -> None:
@@ -131,7 +225,7 @@ class _Root(Body):
             source.line("pass")
         with source.block("except BaseException as error:"):
             source.line("take_back(kept)")
-            source.line(f"raise refused(error, {description.name!r}, end, text) from error")
+            source.line(f"raise refused(error, {self._frame.path!r}, end, text) from error")
 
     def _parts(self, description: Description, obj: str, sample: Any) -> Iterator[tuple[str, Any]]:
         yield obj, sample

@@ -32,9 +32,11 @@ __all__ = ["compile_pack", "compile_save"]
 _WORD: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
-def compile_save(description: Description) -> Callable[[Any], bytes]:
-    """Return `Description.save`, generated."""
-    compiled = _Saver(description, keyed=False).compile()
+def compile_save(
+    description: Description, header: bytes = b"", footer: bytes = b""
+) -> Callable[[Any], bytes]:
+    """Return `Description.save`, generated; `header` and `footer` stand around the body."""
+    compiled = _Saver(description, header, footer, keyed=False).compile()
     pre_save = description.pre_save
 
     def save(obj: Any) -> bytes:
@@ -43,14 +45,16 @@ def compile_save(description: Description) -> Callable[[Any], bytes]:
         try:
             return compiled(obj)  # type: ignore[no-any-return]
         except Exception:
-            return walk(description, obj).finish()
+            return header + walk(description, obj).finish() + footer
 
     return save
 
 
-def compile_pack(description: Description) -> Callable[[Any], tuple[bytes, Hashable]]:
-    """Return `Description.pack`, generated."""
-    compiled = _Saver(description, keyed=True).compile()
+def compile_pack(
+    description: Description, header: bytes = b"", footer: bytes = b""
+) -> Callable[[Any], tuple[bytes, Hashable]]:
+    """Return `Description.pack`, generated; `header` and `footer` stand around the body."""
+    compiled = _Saver(description, header, footer, keyed=True).compile()
     pre_save = description.pre_save
 
     def pack(obj: Any) -> tuple[bytes, Hashable]:
@@ -60,7 +64,7 @@ def compile_pack(description: Description) -> Callable[[Any], tuple[bytes, Hasha
             return compiled(obj)  # type: ignore[no-any-return]
         except Exception:
             writer = walk(description, obj)
-            return writer.finish(), tuple(writer.layout)
+            return header + writer.finish() + footer, tuple(writer.layout)
 
     return pack
 
@@ -68,23 +72,28 @@ def compile_pack(description: Description) -> Callable[[Any], tuple[bytes, Hasha
 class _Saver:
     """Generates `save(o) -> bytes`, or with `keyed` `save(o) -> (bytes, layout)`."""
 
-    def __init__(self, description: Description, *, keyed: bool) -> None:
+    def __init__(
+        self, description: Description, header: bytes, footer: bytes, *, keyed: bool
+    ) -> None:
         self._description = description
+        self._header = header
+        self._footer = footer
         self._keyed = keyed
         self._module = Module()
         self._functions: dict[int, str] = {}
 
     def compile(self) -> Callable[..., Any]:
-        entry = self.function(self._description, hook=False)
-        return self._module.compile(f"save of {self._description.name}", entry)
+        function = _Function(self, self._module, self._description, False, self._keyed)
+        self._module.add(function.write("save", self._header, self._footer))
+        return self._module.compile(f"save of {self._description.name}", "save")
 
-    def function(self, description: Description, *, hook: bool) -> str:
+    def function(self, description: Description) -> str:
         """Return the name of the function that saves one whole object."""
         name = self._functions.get(id(description))
         if name is None:
             name = self._functions[id(description)] = f"save_{len(self._functions)}"
             self._module.add(
-                _Function(self, self._module, description, hook, self._keyed).write(name)
+                _Function(self, self._module, description, True, self._keyed).write(name)
             )
         return name
 
@@ -106,11 +115,15 @@ class _Function:
         self._begun = False
         self._keys: list[str] = []
 
-    def write(self, name: str) -> Source:
+    def write(self, name: str, header: bytes = b"", footer: bytes = b"") -> Source:
         with self._source.block(f"def {name}(o):"):
-            if not self._starts_with_run():
+            if header:
+                self._pack(f"{len(header)}s", self._module.constant(header, "H"))
+            elif not self._starts_with_run():
                 self._begin()
             self._body(self._description, "o", {}, self._hook)
+            if footer:
+                self._pack(f"{len(footer)}s", self._module.constant(footer, "F"))
             self._flush()
             if self._keyed:
                 self._source.line(f"return b, ({''.join(key + ', ' for key in self._keys)})")
@@ -267,7 +280,7 @@ class _Function:
                 self._add(f"pack(f'>{{len({held})}}{element.code}', *{held})")
             return
         self._flush()
-        save = self._saver.function(element, hook=True)
+        save = self._saver.function(element)
         if self._keyed:
             pairs = self._variable(f"[{save}(e) for e in {held}]")
             self._add(f"b''.join([p[0] for p in {pairs}])")
@@ -296,7 +309,7 @@ class _Function:
             self._add(f"b''.join([{pack}(1, e) for e in {held}]) + b'\\0'")
         else:
             self._flush()
-            save = self._saver.function(element, hook=True)
+            save = self._saver.function(element)
             pairs = self._variable(f"[{save}(e) for e in {held}]")
             if self._keyed:
                 self._keys.append(self._variable(f"tuple([p[1] for p in {pairs}])"))

@@ -6,10 +6,13 @@ Header `04`, section id, name, instance, version; the body; footer `7e`, section
 from __future__ import annotations
 
 import struct
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import cached_property
 from typing import Any, Final
 
 from stressor.errors import DescriptionError, StreamError
+from stressor.vmstate.compile_load import Frame, compile_load
+from stressor.vmstate.compile_save import compile_pack, compile_save
 from stressor.vmstate.description import Description
 from stressor.vmstate.load import check_version, load_body, name_body
 from stressor.vmstate.wire import NamedField
@@ -48,32 +51,38 @@ class Section:
         self._header: Final = identity + struct.pack(">I", description.version)
         self._footer: Final = struct.pack(">BI", FOOTER, section_id)
         self._size: Final = len(self._header)
+        self._loaders: Final[dict[type, Callable[[Any, bytes], None]]] = {}
 
     def __repr__(self) -> str:
         return f"<Section {self.prefix[:-1]}>"
 
     def save(self, obj: Any) -> bytes:
         """Return the framed bytes. Raises StateError as `Description.save`."""
-        return self._header + self.description.save(obj) + self._footer
+        return self._save(obj)
 
     def pack(self, obj: Any) -> tuple[bytes, Hashable]:
         """Return the framed bytes and their layout."""
-        body, layout = self.description.pack(obj)
-        return self._header + body + self._footer, layout
+        return self._pack(obj)
 
     def load(self, obj: Any, data: bytes) -> None:
         """Load what `save` gave, all or nothing. Raises StreamError."""
-        size = self._size
-        if data.startswith(self._header) and data.endswith(self._footer) and len(data) >= size + 5:
-            try:
-                self.description.load(obj, data[size:-5])
-                return
-            except StreamError as error:
-                path = "" if error.path == self.description.name else error.path
-                raise StreamError(
-                    (self.prefix + path).removesuffix("."), error.offset + size, error.problem
-                ) from error.__cause__
-        load_body(self.description, obj, *self._open(data), self.prefix, size)
+        load = self._loaders.get(obj.__class__)
+        if load is None:
+            frame = Frame(self._header, self._footer, self.prefix[:-1], self._walk)
+            load = self._loaders[obj.__class__] = compile_load(self.description, obj, frame)
+        load(obj, data)
+
+    @cached_property
+    def _save(self) -> Callable[[Any], bytes]:
+        return compile_save(self.description, self._header, self._footer)
+
+    @cached_property
+    def _pack(self) -> Callable[[Any], tuple[bytes, Hashable]]:
+        return compile_pack(self.description, self._header, self._footer)
+
+    def _walk(self, obj: Any, data: bytes) -> None:
+        body, version = self._open(data)
+        load_body(self.description, obj, body, version, self.prefix, self._size)
 
     def fields_of(self, data: bytes) -> list[NamedField]:
         """Name every byte, header and footer included. Raises StreamError."""

@@ -1,0 +1,56 @@
+"""Why a field did not come back from a load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from stressor.loop.finding import Cause, FieldChange
+from stressor.loop.ledger import Ledger
+from stressor.loop.plain import text
+from stressor.loop.target import SavedField, Target
+from stressor.vmstate.live import same, without_indexes
+
+__all__ = ["causes"]
+
+
+def causes(
+    subject: Target, changes: Iterable[FieldChange], saved: Mapping[str, SavedField], ledger: Ledger
+) -> Iterator[tuple[Cause, str, FieldChange]]:
+    """Yield for the first index of every field that diverged its cause, what tells so, and the change.
+
+    `saved` is what the snapshot that was loaded carries, by path.
+    """
+    named: set[str] = set()
+    for change in changes:
+        name = without_indexes(change.path)
+        if name in named:
+            continue
+        named.add(name)
+        field = saved.get(change.path)
+        if subject.field(ledger.attribute(change)).path is None:
+            yield Cause.NEVER_SAVED, "no saved field carries it", change
+        elif field is None:
+            yield Cause.NEVER_SAVED, "described, but not among the saved bytes", change
+        elif not _equal_saved(field.value, change.before):
+            yield Cause.TRUNCATED, f"saved as {text(field.value)}", change
+        elif _is_truncation(change.before, change.after) and not same(change.after, change.reset):
+            yield Cause.TRUNCATED, "the low bits came back, the others did not", change
+        else:
+            yield Cause.NOT_LOADED, f"saved as {text(field.value)}, then not there after load", change
+
+
+def _equal_saved(saved: object, live: object) -> bool:
+    if live is None and saved == -1:  # a timer that is not armed
+        return True
+    return saved == live
+
+
+def _is_truncation(before: object, after: object) -> bool:
+    """Return whether `after` is what is left of `before` in a narrower or signed field."""
+    if not isinstance(before, int) or not isinstance(after, int) or before == after or before in (0, 1):
+        return False
+    return any(
+        after in (before & (1 << bits) - 1, (before & (1 << bits) - 1) - (1 << bits))
+        for bits in (4, 7, 8, 15, 16, 31, 32, 63)
+        if after != 0
+    )

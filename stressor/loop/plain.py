@@ -1,0 +1,49 @@
+"""Values, outputs and exceptions as plain data that a report can print and a record can hold."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from stressor.loop.finding import Value
+
+__all__ = ["output", "outputs", "plain", "text", "where"]
+
+
+def plain(value: object) -> Value:
+    """Return a value as plain data that a record can hold."""
+    if value is None or type(value) in (int, float, bool, str, bytes):
+        return value  # type: ignore[return-value]
+    return repr(value)[:200]
+
+
+def text(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:#x}" if value >= 0 else str(value)
+    return str(value)[:80]
+
+
+def output(event: object) -> tuple[str, object]:
+    """Return what an output is called, and its value: `("line", "irq", 1)` gives `("irq", 1)`."""
+    match event:
+        case ("line", str(name), level):
+            return name, level
+        case ("sent", data):
+            return "sent", data
+        case ("memory", int(address), bytes(data)):
+            return f"memory at {address:#x}", data
+    return "", event
+
+
+def outputs(events: Sequence[object]) -> str:
+    return ", ".join(f"{name or 'answer'} {text(value)}" for name, value in map(output, events))[:200]
+
+
+def where(error: BaseException) -> str:
+    """Return `file:line` of the innermost frame, which is the device's; no absolute paths."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    frame = frames[-1]
+    return f"{PurePath(frame.filename).name}:{frame.lineno} in {frame.name}"

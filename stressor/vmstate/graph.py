@@ -1,0 +1,150 @@
+"""The object graph below a device: every value by its path, as it is walked for reports."""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+import re
+from collections import deque
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Leaf", "covered", "is_named", "is_object", "leaves", "member_names", "put", "same", "summary", "without_indexes"]
+
+SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
+BUFFERS: Final = (bytearray, memoryview)
+_INDEX: Final = re.compile(r"\[[^\]]*\]")
+LISTS: Final = (list, tuple, deque)
+SETS: Final = (set, frozenset)
+_NAMED: Final = (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType)
+
+
+def without_indexes(path: str) -> str:
+    """Return `path` with every index dropped: `fifo.data[3]` gives `fifo.data[]`."""
+    return _INDEX.sub("[]", path)
+
+
+def same(left: object, right: object) -> bool:
+    """Return whether two leaf values are the same, type included; NaN is the same as NaN."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, float) and isinstance(right, float):
+        return (left == right and math.copysign(1, left) == math.copysign(1, right)) or (left != left and right != right)
+    return left == right
+
+
+class Leaf(NamedTuple):
+    """One value in the graph: `holder` and `key` say where it hangs, `attribute` or item."""
+
+    path: str
+    holder: Any
+    key: Any
+    value: Any
+
+
+def is_named(value: object) -> bool:
+    """Return whether a value counts by its name alone: an enumeration's member, a function, a class."""
+    return isinstance(value, _NAMED)
+
+
+def put(holder: Any, key: Any, value: Any) -> None:
+    if isinstance(holder, list | deque | bytearray | dict):
+        holder[key] = value
+    elif not isinstance(holder, tuple | set | frozenset):
+        object.__setattr__(holder, key, value)
+
+
+def member_names(value: Any) -> Iterator[str]:
+    """Yield the instance attributes of an object, from its dict and its slots."""
+    yield from getattr(value, "__dict__", ())
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name in ("__dict__", "__weakref__"):
+                continue
+            if name.startswith("__") and not name.endswith("__"):
+                name = f"_{base.__name__.lstrip('_')}{name}"
+            if hasattr(value, name):
+                yield name
+
+
+def is_object(value: Any) -> bool:
+    return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
+
+
+def summary(value: Any) -> Any:
+    """Return what stands for a value that is not walked into: something plain, or None for wiring."""
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value._name_}"
+    if isinstance(value, int | float | str | bytes):
+        return f"{type(value).__name__}({value!r})"
+    if isinstance(value, FunctionType | MethodType | BuiltinFunctionType | type):
+        return value.__qualname__
+    if isinstance(value, random.Random):
+        return repr(value.getstate())
+    if isinstance(value, ModuleType):
+        return value.__name__
+    text = repr(value)
+    return None if " at 0x" in text else text
+
+
+def covered(path: str, names: frozenset[str]) -> bool:
+    if not names:
+        return False
+    return path in names or any(path.startswith((name + ".", name + "[")) for name in names)
+
+
+def leaves(root: object, skip: frozenset[str]) -> Iterator[Leaf]:
+    """Yield every value below `root`, each object once; cycles and aliases end at their first path."""
+    seen: dict[int, str] = {id(root): ""}
+
+    def walk(path: str, holder: Any, key: Any, value: Any) -> Iterator[Leaf]:
+        if covered(without_indexes(path), skip):
+            return
+        if type(value) in SCALARS:
+            yield Leaf(path, holder, key, value)
+            return
+        if is_named(value):
+            yield Leaf(path, holder, key, summary(value))
+            return
+        if getattr(type(value), "live_attributes", ()) is None:
+            return
+        first = seen.setdefault(id(value), path)
+        if first != path or value is root:
+            yield Leaf(path, holder, key, f"<{first or 'the device'}>")
+            return
+        yield from inside(path, holder, key, value)
+
+    def inside(path: str, holder: Any, key: Any, value: Any) -> Iterator[Leaf]:
+        if isinstance(value, BUFFERS):
+            for index, byte in enumerate(value):
+                yield Leaf(f"{path}[{index}]", value, index, byte)
+            return
+        if isinstance(value, LISTS):
+            for index, item in enumerate(value):
+                yield from walk(f"{path}[{index}]", value, index, item)
+        elif isinstance(value, dict):
+            for name in value:
+                yield from walk(f"{path}[{name!r}]", value, name, value[name])
+        elif isinstance(value, SETS):
+            yield Leaf(path, holder, key, repr(sorted(value, key=repr)))
+        elif not is_object(value) or isinstance(value, random.Random):
+            yield Leaf(path, holder, key, summary(value))
+            return
+        yield from members(path, value)
+
+    def members(path: str, value: Any) -> Iterator[Leaf]:
+        live = getattr(type(value), "live_attributes", ())
+        if live is None:
+            return
+        if live:  # one attribute stands for the whole: a timer is its deadline, a line its level
+            for name in live:
+                yield from walk(path if len(live) == 1 else f"{path}.{name}", value, name, getattr(value, name))
+            return
+        dot = f"{path}." if path else ""
+        for name in member_names(value):
+            yield from walk(dot + name, value, name, object.__getattribute__(value, name))
+
+    yield from members("", root)

@@ -1,0 +1,202 @@
+"""Learns an object graph once, and writes functions that digest it or scribble over it."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from marshal import dumps  # only ever written, as a digest that tells 1 from True; never read
+from typing import Any, Final
+
+from stressor.vmstate.graph import (
+    BUFFERS,
+    LISTS,
+    SCALARS,
+    SETS,
+    covered,
+    is_named,
+    is_object,
+    member_names,
+    summary,
+    without_indexes,
+)
+
+__all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
+
+_FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
+
+
+class Changed(Exception):
+    """The object graph is not the one that was compiled."""
+
+
+class DigestLearner:
+    """Writes the source of a digest function for the graph that one object has now."""
+
+    def __init__(self, unsaved: frozenset[str]) -> None:
+        self._unsaved = unsaved
+        self._lines: list[str] = []
+        self._values: list[str] = []
+        self._names: dict[str, Any] = {"dumps": dumps, "Changed": Changed, "summary": summary}
+        self._seen: dict[int, str] = {}
+
+    def learn(self, root: Any) -> Callable[[Any], Any]:
+        """Return the function for the graph that `root` has now; it raises `Changed` for another."""
+        self._seen[id(root)] = "root"
+        self._members("", "root", root)
+        return self._compiled("digest", f"return dumps(({' '.join(value + ',' for value in self._values)}), 2)")
+
+    def _compiled(self, name: str, *last: str) -> Callable[[Any], Any]:
+        body = "".join(f"    {line}\n" for line in (*self._lines, *last))
+        exec(compile(f"def {name}(root):\n{body}", f"<{name} of live state>", "exec"), self._names)
+        return self._names[name]  # type: ignore[no-any-return]
+
+    def _constant(self, value: Any) -> str:
+        name = f"c{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def _variable(self, expression: str) -> str:
+        name = f"x{len(self._lines)}"
+        self._lines.append(f"{name} = {expression}")
+        return name
+
+    def _demand(self, condition: str) -> None:
+        self._lines.append(f"if not ({condition}): raise Changed")
+
+    def _value(self, path: str, expression: str, value: Any) -> None:
+        if covered(without_indexes(path), self._unsaved):
+            return
+        kind = type(value)
+        if kind in SCALARS:
+            self._scalar(expression)
+            return
+        if is_named(value):
+            self._values.append(f"summary({expression})")
+            return
+        if getattr(kind, "live_attributes", ()) is None:
+            return
+        known = self._seen.get(id(value))
+        if known is not None:
+            self._values.append(f"{expression} is {known}")
+            return
+        variable = self._variable(expression)
+        self._seen[id(value)] = variable
+        self._demand(f"{variable}.__class__ is {self._constant(kind)}")
+        if isinstance(value, BUFFERS):
+            self._buffer(variable)
+        elif isinstance(value, LISTS):
+            self._list(path, variable, value)
+        elif isinstance(value, dict):
+            self._dict(path, variable, value)
+        elif isinstance(value, SETS):
+            self._values.append(f"sorted({variable}, key=repr)")
+        elif not is_object(value) or isinstance(value, random.Random):
+            self._values.append(f"summary({variable})")
+            return
+        self._members(path, variable, value)
+
+    def _scalar(self, expression: str) -> None:
+        self._values.append(expression)
+
+    def _buffer(self, variable: str) -> None:
+        self._values.append(variable)
+
+    def _scalars(self, variable: str, kind: type) -> None:
+        # exact lists and tuples are written as they are; an object in them makes dumps refuse
+        self._values.append(variable if kind in (list, tuple) else f"[*{variable}]")
+
+    def _scalar_dict(self, variable: str) -> None:
+        self._values.append(f"sorted({variable}.items(), key=repr)")
+
+    def _list(self, path: str, variable: str, value: Any) -> None:
+        if all(type(item) in SCALARS for item in value):
+            self._scalars(variable, type(value))
+            return
+        self._demand(f"len({variable}) == {len(value)}")
+        for index, item in enumerate(value):
+            self._value(f"{path}[{index}]", f"{variable}[{index}]", item)
+
+    def _dict(self, path: str, variable: str, value: Any) -> None:
+        if all(type(item) in SCALARS for item in value.values()):
+            self._scalar_dict(variable)
+            return
+        self._demand(f"len({variable}) == {len(value)}")
+        for name in value:
+            self._value(f"{path}[{name!r}]", f"{variable}[{self._constant(name)}]", value[name])
+
+    def _members(self, path: str, variable: str, value: Any) -> None:
+        live = getattr(type(value), "live_attributes", ())
+        if live is None:
+            return
+        dot = f"{path}." if path else ""
+        if live:
+            for name in live:
+                self._value(path if len(live) == 1 else dot + name, f"{variable}.{name}", getattr(value, name))
+            return
+        attributes = getattr(value, "__dict__", None)
+        if attributes is not None:
+            holder = self._variable(f"{variable}.__dict__")
+            self._demand(f"len({holder}) == {len(attributes)}")
+        for name in member_names(value):
+            inner = object.__getattribute__(value, name)
+            expression = f"{variable}.{name}"
+            if attributes is not None and name in attributes:
+                expression = f"{holder}[{name!r}]"
+            self._value(dot + name, expression, inner)
+
+
+class ScribbleLearner(DigestLearner):
+    """Writes the source of a function that gives every value another one."""
+
+    def learn(self, root: Any) -> Callable[[Any], Any]:
+        self._names |= {"another": _another, "another_deadline": _another_deadline, "FLIP": _FLIP}
+        self._seen[id(root)] = "root"
+        self._members("", "root", root)
+        return self._compiled("scribble", *self._values, "return None")
+
+    def _value(self, path: str, expression: str, value: Any) -> None:
+        live = getattr(type(value), "live_attributes", ())
+        if live == ("deadline",) and not covered(without_indexes(path), self._unsaved):
+            self._values.append(f"{expression}.deadline = another_deadline({expression}.deadline)")
+        elif not live:  # what else is wired to the board (a line) is not the device's to lose
+            super()._value(path, expression, value)
+
+    def _scalar(self, expression: str) -> None:
+        self._values.append(f"{expression} = another({expression})")
+
+    def _buffer(self, variable: str) -> None:
+        self._values.append(f"{variable}[:] = bytes({variable}).translate(FLIP)")
+
+    def _scalars(self, variable: str, kind: type) -> None:
+        if kind is not tuple:
+            self._values.append(f"for i, v in enumerate({variable}): {variable}[i] = another(v)")
+
+    def _list(self, path: str, variable: str, value: Any) -> None:
+        if not isinstance(value, tuple):
+            super()._list(path, variable, value)
+            return
+        for index, item in enumerate(value):  # a tuple cannot be scribbled on, what is in it can
+            if type(item) not in SCALARS:
+                self._value(f"{path}[{index}]", f"{variable}[{index}]", item)
+
+    def _scalar_dict(self, variable: str) -> None:
+        self._values.append(f"for k in {variable}: {variable}[k] = another({variable}[k])")
+
+
+def _another_deadline(deadline: int | None) -> int:
+    return 1 << 62 if deadline is None else deadline + 12_345
+
+
+def _another(value: Any) -> Any:
+    """Return a value of the same type that differs from `value`; the same one when there is none."""
+    kind = type(value)
+    if kind is bool:
+        return not value
+    if kind is int:
+        return value ^ 0xFF if 0 <= value < 1 << 8 else value ^ 0x5A
+    if kind is float:
+        return value + 1.0 if math.isfinite(value) and value + 1.0 != value else 0.5
+    if kind is bytes:
+        return value.translate(_FLIP)
+    return value
