@@ -23,7 +23,7 @@ from stressor.loop.trace import Cycle, Operation, ResetMode, Step
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import same, without_indexes
 
-__all__ = ["investigate", "last_written"]
+__all__ = ["investigate"]
 
 T = TypeVar("T")
 
@@ -50,32 +50,6 @@ def investigate(
         if alone is not None:
             return [alone]
     return _Investigation(target_type, trace, checks, watchdog).run()
-
-
-def last_written(
-    target_type: TargetType, trace: Sequence[Step], attribute: str, before: int, watchdog: Watchdog
-) -> int | None:
-    """Return the index of the last operation before step `before` that changed a live attribute."""
-    target = target_type.open()
-    found = None
-    try:
-        value = target.attributes().get(attribute, ABSENT)
-        for index, step in enumerate(trace[:before]):
-            if isinstance(step, Cycle):
-                continue
-            watchdog.beats += 1
-            watchdog.inside = True
-            target.execute([step])
-            watchdog.inside = False
-            now = target.attributes().get(attribute, ABSENT)
-            if not same(now, value):
-                found, value = index, now
-    except (Exception, Hung):  # only a nicety in a report: never worth failing for
-        return None
-    finally:
-        watchdog.inside = False
-        target.close()
-    return found
 
 
 class _Investigation:

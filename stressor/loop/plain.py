@@ -19,6 +19,7 @@ def plain(value: object) -> Value:
 
 
 def text(value: object) -> str:
+    """Return a value as short text, whole numbers in hex."""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:#x}" if value >= 0 else str(value)
     return str(value)[:80]
@@ -37,6 +38,7 @@ def output(event: object) -> tuple[str, object]:
 
 
 def outputs(events: Sequence[object]) -> str:
+    """Return observations as one line of text."""
     return ", ".join(f"{name or 'answer'} {text(value)}" for name, value in map(output, events))[:200]
 
 

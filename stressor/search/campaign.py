@@ -11,10 +11,11 @@ from stressor.loop.coverage import FieldCoverage
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
-from stressor.loop.investigate import investigate, last_written
+from stressor.loop.investigate import investigate
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.written import last_written
 from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
 from stressor.search.seeded import SeededEngine

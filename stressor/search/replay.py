@@ -28,7 +28,7 @@ def replay(finding: Finding, target: TargetType, batch_timeout: float = 5.0) -> 
             )
     watchdog = Watchdog(batch_timeout)
     with watchdog.watching():
-        found = investigate(target, finding.trace, Checks(Oracle), watchdog)
+        found = investigate(target, finding.trace, Checks(list(Oracle)), watchdog)
     same = (other for other in found if other.fingerprint(target.name) == finding.fingerprint)
     return next(same, found[0] if found else None)
 

@@ -27,13 +27,29 @@ class Board(NamedTuple):
 class Binding(Protocol):
     """How to reach the devices of one class; `InProcessTarget` does the rest."""
 
-    live: LiveState
-    prefix: str
-    fields: tuple[str, ...]
-    damages: tuple[str, ...]
-    invariants: bool
-    functions: Mapping[str, Callable[..., object]]
-    """What to call, with the device in front, for each operation's name."""
+    @property
+    def live(self) -> LiveState:
+        """The walk of its devices."""
+
+    @property
+    def prefix(self) -> str:
+        """The section and instance in front of field paths."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field there is, without section and indexes."""
+
+    @property
+    def damages(self) -> tuple[str, ...]:
+        """The kinds of damage that its bytes can be given."""
+
+    @property
+    def invariants(self) -> bool:
+        """Whether there is any invariant."""
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., object]]:
+        """What to call, with the device in front, for each operation's name."""
 
     def excluding(self, attributes: Collection[str]) -> Binding:
         """Return the same, with attributes that are left out because they do not repeat."""

@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Leaf", "covered", "is_named", "is_object", "leaves", "member_names", "put", "same", "summary", "without_indexes"]
+__all__ = [
+    "Leaf",
+    "covered",
+    "is_named",
+    "is_object",
+    "leaves",
+    "member_names",
+    "put",
+    "same",
+    "summary",
+    "without_indexes",
+]
 
 SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
 BUFFERS: Final = (bytearray, memoryview)
@@ -31,7 +42,9 @@ def same(left: object, right: object) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, float) and isinstance(right, float):
-        return (left == right and math.copysign(1, left) == math.copysign(1, right)) or (left != left and right != right)
+        return (left == right and math.copysign(1, left) == math.copysign(1, right)) or (
+            left != left and right != right
+        )
     return left == right
 
 
@@ -50,6 +63,7 @@ def is_named(value: object) -> bool:
 
 
 def put(holder: Any, key: Any, value: Any) -> None:
+    """Set an item or an attribute, past any setter; what cannot be set is left alone."""
     if isinstance(holder, list | deque | bytearray | dict):
         holder[key] = value
     elif not isinstance(holder, tuple | set | frozenset):
@@ -71,7 +85,10 @@ def member_names(value: Any) -> Iterator[str]:
 
 
 def is_object(value: Any) -> bool:
-    return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
+    """Return whether a value has attributes of its own to walk into."""
+    return hasattr(value, "__dict__") or any(
+        "__slots__" in vars(base) for base in type(value).__mro__
+    )
 
 
 def summary(value: Any) -> Any:
@@ -91,6 +108,7 @@ def summary(value: Any) -> Any:
 
 
 def covered(path: str, names: frozenset[str]) -> bool:
+    """Return whether `path` (no indexes) is one of `names`, or lies below one."""
     if not names:
         return False
     return path in names or any(path.startswith((name + ".", name + "[")) for name in names)
@@ -141,7 +159,9 @@ def leaves(root: object, skip: frozenset[str]) -> Iterator[Leaf]:
             return
         if live:  # one attribute stands for the whole: a timer is its deadline, a line its level
             for name in live:
-                yield from walk(path if len(live) == 1 else f"{path}.{name}", value, name, getattr(value, name))
+                yield from walk(
+                    path if len(live) == 1 else f"{path}.{name}", value, name, getattr(value, name)
+                )
             return
         dot = f"{path}." if path else ""
         for name in member_names(value):

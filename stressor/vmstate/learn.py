@@ -44,7 +44,9 @@ class DigestLearner:
         """Return the function for the graph that `root` has now; it raises `Changed` for another."""
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        return self._compiled("digest", f"return dumps(({' '.join(value + ',' for value in self._values)}), 2)")
+        return self._compiled(
+            "digest", f"return dumps(({' '.join(value + ',' for value in self._values)}), 2)"
+        )
 
     def _compiled(self, name: str, *last: str) -> Callable[[Any], Any]:
         body = "".join(f"    {line}\n" for line in (*self._lines, *last))
@@ -132,7 +134,11 @@ class DigestLearner:
         dot = f"{path}." if path else ""
         if live:
             for name in live:
-                self._value(path if len(live) == 1 else dot + name, f"{variable}.{name}", getattr(value, name))
+                self._value(
+                    path if len(live) == 1 else dot + name,
+                    f"{variable}.{name}",
+                    getattr(value, name),
+                )
             return
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:

@@ -108,9 +108,10 @@ class LiveState:
             if live is not None:
                 setattr(place, live[0], value)
             elif isinstance(place, bytearray | list | deque):
-                if isinstance(value, list) and [*place] != value:
+                items: Any = value
+                if [*place] != items:
                     place.clear()
-                    place.extend(value)
+                    place.extend(items)
             else:
                 parent, _, last = path.rpartition(".")
                 put(_resolve(root, parent) if parent else root, last, value)

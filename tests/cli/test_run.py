@@ -171,7 +171,7 @@ def test_a_device_that_never_returns_is_a_finding(command: CommandLine) -> None:
     code, out, _ = command("run", FORGETFUL, *QUICK, "--batch-timeout", "100ms")
 
     assert code == 1
-    assert "hung" in out.splitlines()[-3]
+    assert "hung" in out
 
 
 def test_a_full_disk_loses_no_finding(command: CommandLine) -> None:

@@ -215,9 +215,9 @@ def generate_code_in_vmstate_only(source: Source) -> list[str]:
         if module.split(".")[0] in _UNSAFE_MODULES:
             found.append(source.at(statement, f"imports {module}, which runs what it reads"))
         if module == "marshal" and (
-            source.path != "stressor/vmstate/live.py" or name not in (None, "dumps")
+            source.path != "stressor/vmstate/learn.py" or name not in (None, "dumps")
         ):
-            found.append(source.at(statement, "imports marshal; only vmstate/live.py may, for dumps"))
+            found.append(source.at(statement, "imports marshal; only vmstate/learn.py may, for dumps"))
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Call):
             continue

@@ -65,7 +65,7 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (rules.generate_code_in_vmstate_only, "stressor/loop/a.py", "import marshal", "marshal"),
     (
         rules.generate_code_in_vmstate_only,
-        "stressor/vmstate/live.py",
+        "stressor/vmstate/learn.py",
         "import marshal\nmarshal.loads(b'')",
         "marshal.loads",
     ),
@@ -100,7 +100,7 @@ ALLOWED: list[tuple[Rule, str, str]] = [
     ),
     (
         rules.generate_code_in_vmstate_only,
-        "stressor/vmstate/live.py",
+        "stressor/vmstate/learn.py",
         "import marshal\nmarshal.dumps(1)",
     ),
     (rules.generate_code_in_vmstate_only, "stressor/vmstate/compile.py", "exec(compile('', '', ''))"),

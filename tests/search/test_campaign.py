@@ -7,7 +7,14 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from stressor.device import Device
-from stressor.loop.events import Event, FindingFound, RunFinished, Statistics, TargetBroke, TargetFinished
+from stressor.loop.events import (
+    Event,
+    FindingFound,
+    RunFinished,
+    Statistics,
+    TargetBroke,
+    TargetFinished,
+)
 from stressor.loop.finding import Cause, Finding, Oracle
 from stressor.loop.trace import ResetMode
 from stressor.search.replay import replay

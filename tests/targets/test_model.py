@@ -94,7 +94,7 @@ def test_a_refused_load_leaves_lines_alone() -> None:
     snapshot = target.save()
     target.execute([Operation("io.write", (0, 1, 250))])
     before = target.examine()
-    with pytest.raises(Exception, match="truncated|footer"):
+    with pytest.raises(Exception, match=r"truncated|footer"):
         target.offer(snapshot._replace(data=snapshot.data[:-1]))
     assert target.examine() == before
 

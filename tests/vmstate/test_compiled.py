@@ -12,7 +12,6 @@ from stressor.errors import StreamError
 from stressor.vmstate import Description, compile_load, compile_save
 from stressor.vmstate.load import load_body, name_body
 from stressor.vmstate.save import walk
-from stressor.vmstate.wire import SUBSECTION
 from tests.vmstate.generated import Plain, clone, described, plain, scribble
 
 
@@ -82,7 +81,9 @@ def test_compiled_load_and_the_walk_agree(
 
 
 @given(described())
-def test_every_truncation_is_refused_and_changes_nothing(drawn: tuple[Description, Plain]) -> None:
+def test_a_truncation_is_refused_or_is_a_whole_body_itself(
+    drawn: tuple[Description, Plain],
+) -> None:
     description, obj = drawn
     data = description.save(obj)
     target = clone(obj)
@@ -90,9 +91,30 @@ def test_every_truncation_is_refused_and_changes_nothing(drawn: tuple[Descriptio
     for end in range(len(data)):
         error, after = outcome(lambda target, end=end: description.load(target, data[:end]), target)
         if error is None:
-            assert data[end] == SUBSECTION, "complete without it, so a whole subsection is missing"
+            assert name_body(description, data[:end], 3, obj=target) is not None
+            target = clone(obj)
         else:
             assert after == plain(obj)
+
+
+@given(described(gated=False), st.data())
+def test_loaders_for_one_choice_of_subsections_agree_with_the_walk(
+    drawn: tuple[Description, Plain], data: st.DataObject
+) -> None:
+    description, obj = drawn
+    saved = bytearray(description.save(obj))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compile_load, "_WORTH", 1)
+        description.load(clone(obj), bytes(saved))  # the next one has code of its own
+        if saved and data.draw(st.booleans(), label="damage"):
+            index = data.draw(st.integers(0, len(saved) - 1), label="index")
+            saved[index] = data.draw(st.integers(0, 255), label="byte")
+        compiled, walked = scribble(obj), scribble(obj)
+
+        first = outcome(lambda target: description.load(target, bytes(saved)), compiled)
+        second = outcome(lambda target: load_body(description, target, bytes(saved), 3), walked)
+
+    assert first == second
 
 
 @given(described())

@@ -10,6 +10,7 @@ import pytest
 
 import stressor.vmstate as vm
 from stressor.errors import DescriptionError, StreamError
+from stressor.vmstate import compile_load
 from tests.vmstate.generated import Plain, Tick, plain
 
 POINT = vm.Description("point", fields=[vm.u8("x")])
@@ -292,3 +293,41 @@ def test_broken_names_the_first_rule_that_does_not_hold() -> None:
     assert broken(1, 9) == "x is even"
     assert broken(0, 0, 2, 1) == "x is even"
     assert broken(0, 9) == "y is not 9"
+
+
+def test_code_for_one_choice_of_subsections_is_as_careful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_load, "_WORTH", 1)
+    hooks: list[Any] = []
+
+    def change(machine: Machine, version: int) -> None:
+        machine.a = 77
+        machine.data += b"more"
+        machine.part.log.append(2)
+        machine.tick.deadline = 6
+        machine.irq.level = 1
+        machine.cache["sum"] = 4
+
+    state = vm.Description(
+        "dev",
+        fields=[vm.u8("a"), vm.struct("part", PART), vm.buffer("data", 2)],
+        subsections=[
+            vm.Description("dev/t", fields=[vm.timer("tick")], needed=lambda o: True),
+            vm.Description("dev/u", fields=[vm.u8("unused")], needed=lambda o: False),
+        ],
+        post_load=lambda machine, version: [hook(machine, version) for hook in hooks],
+        validate=[vm.Validate("a is small", lambda machine: machine.a < 50)],
+    )
+    section, machine = vm.Section(state), Machine()
+    data = section.save(machine)
+    section.load(machine, data)  # the next one has code of its own
+    before = machine.snapshot()
+    hooks.append(change)
+
+    with pytest.raises(StreamError) as caught:
+        section.load(machine, data)
+
+    assert str(caught.value).endswith("does not hold after load: a is small")
+    assert (caught.value.path, caught.value.offset) == ("dev/0", len(data) - 5)
+    assert machine.snapshot() == before
+    hooks.clear()
+    section.load(machine, data)

@@ -1,0 +1,39 @@
+"""When a field was last written: worked out once, for the trace that a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stressor.loop.finding import ABSENT
+from stressor.loop.target import TargetType
+from stressor.loop.trace import Cycle, Step
+from stressor.loop.watchdog import Hung, Watchdog
+from stressor.vmstate.live import same
+
+__all__ = ["last_written"]
+
+
+def last_written(
+    target_type: TargetType, trace: Sequence[Step], attribute: str, before: int, watchdog: Watchdog
+) -> int | None:
+    """Return the index of the last operation before step `before` that changed a live attribute."""
+    target = target_type.open()
+    found = None
+    try:
+        value = target.attributes().get(attribute, ABSENT)
+        for index, step in enumerate(trace[:before]):
+            if isinstance(step, Cycle):
+                continue
+            watchdog.beats += 1
+            watchdog.inside = True
+            target.execute([step])
+            watchdog.inside = False
+            now = target.attributes().get(attribute, ABSENT)
+            if not same(now, value):
+                found, value = index, now
+    except (Exception, Hung):  # only a nicety in a report: never worth failing for
+        return None
+    finally:
+        watchdog.inside = False
+        target.close()
+    return found
