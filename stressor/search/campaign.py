@@ -24,9 +24,12 @@ from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
 
+_IDLE = 100  # plans in a row without a single cycle, as every one crashed at once: there is no going on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
-_HUNG_BUDGET = 24  # tries to shrink a trace that hangs, each of which waits for the watchdog
+_BUDGET = 2_000  # tries to shrink a trace
+_HUNG_BUDGET = 24  # the same for a trace that hangs, where each try waits for the watchdog
+_HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
 
@@ -60,6 +63,7 @@ class Campaign:
         self._lost: dict[str, str] = {}
         self._repairs: set[str] = set()
         self._fruitless = 0
+        self._ended = False
         self._drawn = [0] * len(target_type.operations)
         self._modes: Counter[ResetMode] = Counter()
         self._damaged = 0
@@ -77,11 +81,14 @@ class Campaign:
         """Run plans until `cycles` are done (for ever when None). Yields each new finding, and None
         after each plan, so that whoever listens can stop it or show progress."""
         self._limit = cycles or 0
-        index = 0
-        while cycles is None or self.cycles < cycles:
+        index = idle = 0
+        while (cycles is None or self.cycles < cycles) and not self._ended:
+            before = self.cycles
             with self._watchdog.watching():
                 found = list(self._plan(self._engine.plan(index), index, cycles))
             self.findings += len(found)
+            idle = 0 if self.cycles > before else idle + 1
+            self._ended |= idle >= _IDLE
             yield from found
             yield None
             index += 1
@@ -89,9 +96,11 @@ class Campaign:
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._plans += 1
         batches = plan.batches
-        recording, complete = self._record(batches)
-        if not complete:
-            yield from self._look(trace_of(batches, (), len(recording.observations) + 1, 0))
+        recording, raised = self._record(batches)
+        if raised is not None:
+            patience = _HUNG_PATIENCE if isinstance(raised, Hung) else self._watchdog.seconds
+            with self._watchdog.within(min(patience, self._watchdog.seconds)):
+                yield from self._look(trace_of(batches, (), len(recording.observations) + 1, 0))
             batches = batches[: len(recording.observations)]
         elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches)[0] != recording:
             yield from self._look(trace_of(batches, (), len(batches), 0))
@@ -110,17 +119,19 @@ class Campaign:
             if parted is not None and self._worthwhile():
                 yield from self._look(trace_of(batches_now, schedule, *parted))
 
-    def _record(self, batches: Sequence[Sequence[Operation]]) -> tuple[Recording, bool]:
-        """Run the twin. False when it raised or hung; the recording then ends before that batch."""
+    def _record(
+        self, batches: Sequence[Sequence[Operation]]
+    ) -> tuple[Recording, Exception | Hung | None]:
+        """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
-        except (Exception, Hung):
-            return recording, False
+        except (Exception, Hung) as raised:
+            return recording, raised
         finally:
             twin.close()
-        return recording, True
+        return recording, None
 
     def _run(
         self,
@@ -193,13 +204,12 @@ class Campaign:
             same = (other for other in found if other.fingerprint(self._type.name).id == fingerprint)
             return next(same, None)
 
-        if self._shrinking and matching(trace) is not None:
-            if divergence.cause is Cause.HUNG:
-                with self._watchdog.within(min(0.25, self._watchdog.seconds)):
-                    trace = shrink(trace, lambda candidate: matching(candidate) is not None, _HUNG_BUDGET)
-            else:
-                trace = shrink(trace, lambda candidate: matching(candidate) is not None)
-            divergence = matching(trace) or divergence
+        hung = divergence.cause is Cause.HUNG
+        with self._watchdog.within(min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds):
+            if self._shrinking and matching(trace) is not None:
+                budget = _HUNG_BUDGET if hung else _BUDGET
+                trace = shrink(trace, lambda candidate: matching(candidate) is not None, budget)
+                divergence = matching(trace) or divergence
         written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
         divergence = replace(divergence, last_written=written)
         return Finding(
@@ -225,11 +235,15 @@ class Campaign:
             self._checks.tolerated.add(bare)
             self._repairs.add(bare)
         if divergence.cause is Cause.NONDETERMINISTIC:
-            self._engine.exclude(bare)
+            self._ended = not self._engine.exclude(bare)
             self._type = self._type.excluding({bare})
             target = self._type.open()
             self._pristine = target.examine()
             target.close()
+        if divergence.cause is Cause.HUNG:
+            # each further hang would cost the watchdog's patience
+            left = self._engine.exclude(bare)
+            self._ended = not left or divergence.oracle is not Oracle.RUNS_ALONE
         if divergence.cause not in _REPAIRABLE:
             return
         self._lost[name] = finding.id

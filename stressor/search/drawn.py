@@ -34,9 +34,10 @@ class HypothesisEngine:
         traces = self._chunk[1]
         return self._plan(traces[at % len(traces)])
 
-    def exclude(self, label: str) -> None:
-        """Leave the kind with this label out of further plans."""
+    def exclude(self, label: str) -> bool:
+        """Leave the kind with this label out of further plans; return whether any other is left."""
         self._excluded.add(label)
+        return not self._excluded.issuperset(kind.label for kind in self._type.operations)
 
     def _plan(self, trace: Trace) -> Plan:
         batches: list[list[Operation]] = [[]]

@@ -39,5 +39,5 @@ class Engine(Protocol):
     def plan(self, index: int) -> Plan:
         """Return plan `index`, which depends on the seed, the target's name and `index` alone."""
 
-    def exclude(self, label: str) -> None:
-        """Draw no more operations of the kind with this label: what it answers does not repeat."""
+    def exclude(self, label: str) -> bool:
+        """Draw no more operations of the kind with this label; return whether any other is left."""

@@ -23,6 +23,7 @@ __all__ = ["SeededEngine"]
 _POOL = 64  # values drawn from each of an author's strategies, when they are first wanted
 _LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
+_FEWEST = 3  # kinds in a swarm mix
 _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
@@ -42,11 +43,12 @@ class SeededEngine:
         self._kinds = [_Kind(at, kind, seed, self._name) for at, kind in enumerate(target_type.operations)]
         self._weights = [kind.weight for kind in target_type.operations]
 
-    def exclude(self, label: str) -> None:
-        """Leave the kind with this label out of further plans."""
+    def exclude(self, label: str) -> bool:
+        """Leave the kind with this label out of further plans; return whether any other is left."""
         for at, kind in enumerate(self._kinds):
             if kind.label == label:
                 self._weights[at] = 0.0
+        return any(self._weights)
 
     def plan(self, index: int) -> Plan:
         """Return plan `index`."""
@@ -56,7 +58,7 @@ class SeededEngine:
             for kind in self._kinds:
                 kind.enter(self._epoch)
         length = _LENGTHS[int(random.random() * len(_LENGTHS))]
-        operations, kinds = self._operations(random, length, uniform=index % 4 == 3)
+        operations, kinds = self._operations(random, length, uniform=index % 4 == 0)
         batches = _cut(random, operations)
         counts = Counter(kinds)
         drawn = tuple(counts[at] for at in range(len(self._kinds)))
@@ -101,12 +103,14 @@ class SeededEngine:
         if uniform or len(kinds) <= 3:
             return [kind for kind, weight in zip(kinds, self._weights, strict=True) for _ in range(round(2 * weight))]
         share = (0.2, 0.35, 0.6, 0.8)[int(4 * random.random())]
+        drawable = [(kind, weight) for kind, weight in zip(kinds, self._weights, strict=True) if weight]
+        chosen = [pair for pair in drawable if random.random() < share]
+        while len(chosen) < min(_FEWEST, len(drawable)):
+            chosen.append(drawable[int(random.random() * len(drawable))])
         mix: list[_Kind] = []
-        for kind, weight in zip(kinds, self._weights, strict=True):
-            if random.random() < share and weight:
-                mix.extend([kind] * max(1, round(2 * weight * (0.5 + 2 * random.random()))))
-        drawable = [kind for kind, weight in zip(kinds, self._weights, strict=True) if weight]
-        return mix or [drawable[int(random.random() * len(drawable))]]
+        for kind, weight in chosen:
+            mix.extend([kind] * max(1, round(2 * weight * (0.5 + 2 * random.random()))))
+        return mix
 
 
 def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:

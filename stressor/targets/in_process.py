@@ -9,6 +9,7 @@ from stressor.device import Clock, Line, Memory, Outputs
 from stressor.errors import StreamError
 from stressor.loop.target import FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.loop.watchdog import Hung
 from stressor.vmstate.live import LiveState, without_indexes
 
 __all__ = ["Binding", "Board", "InProcessTarget"]
@@ -179,7 +180,7 @@ class InProcessTarget:
         try:
             for name, arguments in operations:
                 functions[name](device, *arguments)
-        except Exception:  # a donor only has to be in some other state; raising is RUNS_ALONE's business
+        except (Exception, Hung):  # a donor only has to be in another state; the rest is RUNS_ALONE's
             pass
         board = self._binding.board(device)
         board.clock.now = self._clock.now

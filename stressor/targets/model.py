@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from stressor.device import Device, Line, Memory, Region
-from stressor.errors import DescriptionError
+from stressor.errors import DescriptionError, StateError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.loop.trace import Operation
@@ -150,7 +150,10 @@ class _DeviceBinding:
         device.reset()
 
     def save(self, device: Device) -> tuple[bytes, Hashable, None]:
-        data, layout = self._pack(device)
+        try:
+            data, layout = self._pack(device)
+        except StateError as error:
+            raise StateError(self.prefix + error.path, error.value, error.problem) from error
         return data, layout, None
 
     def load(self, device: Device, data: bytes, beside: None) -> Device:

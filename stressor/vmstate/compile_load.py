@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from stressor.errors import StreamError
-from stressor.vmstate.compile_body import Body, is_plain
+from stressor.vmstate.compile_body import Body
 from stressor.vmstate.compile_broken import has_rules
+from stressor.vmstate.compile_stage import is_plain
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, Unused
 from stressor.vmstate.load import load_body

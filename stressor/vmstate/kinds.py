@@ -191,10 +191,12 @@ def check_name(name: object) -> str:
 
 
 def wrong(field: str, problem: str, cure: str) -> DescriptionError:
+    """Return the error for a field that is not yet part of any description."""
     return DescriptionError("vm", field, problem, cure)
 
 
 def common(name: str, attribute: str | None, since: int, when: Predicate | None) -> dict[str, Any]:
+    """Return, checked, what every field has, and the author's line that declares it."""
     check_name(name)
     carrier = name if attribute is None else attribute
     if not isinstance(carrier, str) or not carrier.isidentifier() or keyword.iskeyword(carrier):
@@ -214,6 +216,7 @@ def common(name: str, attribute: str | None, since: int, when: Predicate | None)
 
 
 def check_callable(name: str, **given: object) -> None:
+    """Raise DescriptionError for what is given and cannot be called."""
     for keyword_name, value in given.items():
         if value is not None and not callable(value):
             raise wrong(name, f"has {keyword_name}={value!r}", "give a function")

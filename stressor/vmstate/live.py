@@ -145,7 +145,7 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
         items = [value for name, value in wanted.items() if re.fullmatch(re.escape(base) + r"\[\d+\]", name)]
         if len(items) == len(wanted):
             container.clear()
-            container.extend(items)
+            container.extend(items)  # type: ignore[arg-type]
             return
     present = {leaf.path: leaf for leaf in leaves(root, frozenset())}
     for name, value in wanted.items():

@@ -40,5 +40,5 @@ def test_a_trace_survives_json(trace: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_anything_else_is_refused(data: object) -> None:
-    with pytest.raises(ValueError, match=r"not |'|hex|neither"):
+    with pytest.raises(ValueError, match=r"not |'|hex|neither|driven"):
         trace_from_json(data)

@@ -93,3 +93,12 @@ class Endless(Counter):
         while value == 0x40:
             pass
         super().write(offset, width, value)
+
+
+class Overflowing(Counter):
+    """Counts past what its field can hold."""
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        self.count += 100
+        self.total += 100

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
+from stressor import adapt
 from stressor.device import Device
 from stressor.loop.events import (
     Event,
@@ -17,10 +18,13 @@ from stressor.loop.events import (
 )
 from stressor.loop.finding import Cause, Finding, Oracle
 from stressor.loop.trace import ResetMode
+from stressor.loop.watchdog import Watchdog
+from stressor.search.campaign import Campaign
+from stressor.search.plan import EngineName
 from stressor.search.replay import replay
 from stressor.search.run import run
 from stressor.targets.model import Model, model_of
-from tests.search.small_devices import Counter, Endless, Forgetful, Fragile, Shared
+from tests.search.small_devices import Counter, Endless, Forgetful, Fragile, Overflowing, Shared
 
 
 def model(cls: type[Device]) -> Model:
@@ -105,7 +109,7 @@ def test_a_crash_from_operations_alone_is_told_apart() -> None:
 
 def test_a_device_that_never_returns_is_a_finding() -> None:
     found = findings(events(Endless, cycles=400, batch_timeout=0.1))
-    assert [(f.divergence.oracle, f.divergence.cause) for f in found] == [(Oracle.RUNS_ALONE, Cause.HUNG)]
+    assert {(oracle, cause) for oracle, cause, _ in summary(found)} == {("runs-alone", "hung")}
 
 
 def test_state_shared_between_devices_is_nondeterminism_and_nothing_else() -> None:
@@ -149,3 +153,39 @@ def test_a_target_that_breaks_ends_alone() -> None:
     )  # fmt: skip
     assert [event.target for event in happened if isinstance(event, TargetBroke)] == ["counter"]
     assert [event.target for event in happened if isinstance(event, TargetFinished)] == ["forgetful"]
+
+
+class Hopeless:
+    def work(self) -> None:
+        raise RuntimeError("out of order")
+
+    def save(self) -> bytes:
+        return b""
+
+    def load(self, data: bytes) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+def test_a_device_on_which_nothing_works_ends_the_campaign() -> None:
+    adapter = adapt(Hopeless, save="save", load="load", reset="reset", operations={"work": {}})
+    campaign = Campaign(
+        adapter.model("", "hopeless"), seed=1, oracles=list(Oracle), reset_modes=list(ResetMode), watchdog=Watchdog(5)
+    )
+    found = [finding for finding in campaign.run(100_000) if finding is not None]
+    assert {f.divergence.cause for f in found} == {Cause.CRASHED}
+    assert campaign.cycles < 1_000
+
+
+def test_a_value_that_does_not_fit_its_field_is_named_with_the_section() -> None:
+    found = findings(events(Overflowing))
+    assert ("save-is-pure", "truncated", "counter/0.count") in summary(found)
+
+
+def test_hypothesis_itself_can_draw_the_plans() -> None:
+    campaign = Campaign(
+        model(Forgetful), seed=1, oracles=list(Oracle), reset_modes=list(ResetMode), watchdog=Watchdog(5),
+        engine=EngineName.HYPOTHESIS,
+    )  # fmt: skip
+    found = [finding for finding in campaign.run(300) if finding is not None]
+    assert {"counter/0.total", "counter/0.address"} <= {f.divergence.first.path for f in found}
