@@ -18,6 +18,8 @@ def damaged(kind: str, where: int, data: bytes) -> tuple[bytes, bool]:
     subsection that nobody declared. All positions count modulo what there is. A flipped or swapped
     value can be a legal one, so these two may be accepted. Raises ValueError for another kind.
     """
+    if not data:
+        return data, False
     if kind == "truncate":
         return data[: where % len(data)], True
     if kind == "extend":

@@ -68,6 +68,9 @@ class Section:
         """Load what `save` gave, all or nothing. Raises StreamError."""
         load = self._loaders.get(obj.__class__)
         if load is None:
+            if type(self.description).load is not Description.load:
+                self._load_by_itself(obj, data)
+                return
             frame = Frame(self._header, self._footer, self.prefix[:-1], self._walk)
             load = self._loaders[obj.__class__] = compile_load(self.description, obj, frame)
         load(obj, data)
@@ -79,6 +82,11 @@ class Section:
     @cached_property
     def _pack(self) -> Callable[[Any], tuple[bytes, Hashable]]:
         return compile_pack(self.description, self._header, self._footer)
+
+    def _load_by_itself(self, obj: Any, data: bytes) -> None:
+        """Load by a description that has a `load` of its own, which is not to be passed by."""
+        body, version = self._open(data)
+        self.description.load(obj, body, version)
 
     def _walk(self, obj: Any, data: bytes) -> None:
         body, version = self._open(data)

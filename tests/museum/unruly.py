@@ -82,7 +82,7 @@ class CrashesOnEmptyFifo(PlantedBug):
 
     expected_oracles = {Oracle.RUNS_ALONE}
     expected_cause = Cause.CRASHED
-    expected_field = "serial/0.io.read"
+    expected_field = "serial/0.read rbr/thr/dll"
 
     def _take_received(self) -> int:
         if self.fifo_control & FIFO_ENABLE and not self.receive_fifo.count:
@@ -95,7 +95,7 @@ class WaitsForTransmitter(PlantedBug):
 
     expected_oracles = {Oracle.RUNS_ALONE}
     expected_cause = Cause.HUNG
-    expected_field = "serial/0.io.read"
+    expected_field = "serial/0.read lsr"
 
     def _read(self, offset: int, width: int) -> int:
         while offset == 5 and self.transmitting:

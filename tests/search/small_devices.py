@@ -90,7 +90,7 @@ class Endless(Counter):
     """Never returns from one write."""
 
     def write(self, offset: int, width: int, value: int) -> None:
-        while value == 0x40:
+        while value == 0xFF:
             pass
         super().write(offset, width, value)
 
