@@ -15,6 +15,7 @@ import stressor
 from tests.repo.project import ROOT
 
 README = ROOT / "README.md"
+WRITING = ROOT / "docs/writing-a-device.md"
 
 
 def shown(page: str, name: str) -> str:
@@ -24,13 +25,13 @@ def shown(page: str, name: str) -> str:
     return found[1]
 
 
-def check(name: str, printed: str) -> None:
-    """Compare a part of the README with what was printed, or record it."""
-    page = README.read_text(encoding="utf-8")
+def check(name: str, printed: str, file: Path = README) -> None:
+    """Compare a part of a page with what was printed, or record it."""
+    page = file.read_text(encoding="utf-8")
     if os.environ.get("STRESSOR_REWRITE"):
         start = page.index(shown(page, name), page.index(f"<!-- {name}:start -->"))
         page = page[:start] + printed + page[start + len(shown(page, name)) :]
-        README.write_text(page, encoding="utf-8")
+        file.write_text(page, encoding="utf-8")
 
     assert steady(printed) == steady(shown(page, name))
 
@@ -80,6 +81,14 @@ def test_the_failure_block_is_one_that_a_run_prints(tmp_path: Path) -> None:
     printed = stressor_run(tmp_path, "tests/museum/forgetful.py::ForgetsFifos", *bounds)
 
     check("block", block_in(printed))
+
+
+def test_the_adapted_class_runs_and_its_bug_is_named_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "mailbox.py").write_text(shown(WRITING.read_text(encoding="utf-8"), "adapted"))
+
+    printed = stressor_run(tmp_path, "mailbox.py", "--seed", "1")
+
+    check("adapted-block", block_in(printed), WRITING)
 
 
 def test_a_stale_recording_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
