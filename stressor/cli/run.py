@@ -32,6 +32,7 @@ from stressor.loop.finding import Finding
 from stressor.report.jsonl import JsonLines
 from stressor.report.terminal import TerminalReport
 from stressor.report.verdict import verdict_of
+from stressor.search.plan import EngineName
 from stressor.targets.model import Model
 
 __all__ = ["run"]
@@ -76,6 +77,13 @@ __all__ = ["run"]
     metavar="TIME",
     help="How long one batch of operations may take (default 5s).",
 )
+@click.option(
+    "--engine",
+    type=click.Choice([name.value for name in EngineName]),
+    default=EngineName.SEEDED.value,
+    help="Where operations come from: a fast seeded generator, or Hypothesis itself, which is "
+    "hundreds of times slower (default: seeded).",
+)
 @click.option("--no-shrink", is_flag=True, help="Keep failing traces as they were found.")
 @verbose_option
 @click.pass_obj
@@ -90,6 +98,7 @@ def run(
     json_file: str | None,
     findings: str | None,
     batch_timeout: str | None,
+    engine: str,
     no_shrink: bool,
 ) -> int:
     """Stress TARGETS: files, folders, FILE::Class, package.module:Class (default: devices)."""
@@ -121,6 +130,7 @@ def run(
             batch_timeout=configuration.batch_timeout,
             stop=interruption.requested,
             shrink=not no_shrink,
+            engine=EngineName(engine),
         )
         with contextlib.closing(outputs):
             for event in events:

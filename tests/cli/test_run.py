@@ -184,3 +184,10 @@ def test_a_full_disk_loses_no_finding(command: CommandLine) -> None:
     assert '"path": "counter/0.step"' in errors
     assert "\n    stressor run devices/counter.py::Counter --seed 1\n" in out
     assert out.splitlines()[-1].startswith("1 finding in 1 device")
+
+
+def test_hypothesis_can_be_asked_to_draw(command: CommandLine) -> None:
+    code, out, _ = command("run", FORGETFUL, "--seed", "1", "--cycles", "60", "--engine", "hypothesis")
+
+    assert code == 1
+    assert "counter/0.step" in out
