@@ -218,7 +218,7 @@ class _Investigation:
                 Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, changes, subject,
                 labels=("before save", "after save"), after=again.data, before=snapshot.data,
             )  # fmt: skip
-            subject.assign({path: was[path] for path in was if path in now or "[" in path})
+            self._put_right(subject, was, changes)
         elif again.data != snapshot.data:
             saved = self._ledger.saved_changes(subject, snapshot, again)
             self._ledger.split(
@@ -307,7 +307,7 @@ class _Investigation:
                         after=resaved, equal=len(now) - len(changes),
                     )
                 )  # fmt: skip
-            subject.assign({path: was[path] for path in was if path in now or "[" in path})
+            self._put_right(subject, was, changes)
             return
         again = self._save(subject)
         if again.data != snapshot.data:
@@ -316,6 +316,11 @@ class _Investigation:
                 labels=("saved", "saved again"), before=snapshot.data, after=again.data,
                 detail="the live attributes came back equal; what is saved of them did not",
             )  # fmt: skip
+
+    def _put_right(self, subject: Target, was: Attributes, changes: Sequence[FieldChange]) -> None:
+        """Give what diverged its former value, so that it does not hide what comes later."""
+        names = {without_indexes(self._ledger.attribute(change)) for change in changes}
+        subject.assign({path: was[path] for path in was if without_indexes(path) in names})
 
     def _try_save(self, subject: Target) -> bytes:
         try:

@@ -82,16 +82,16 @@ class Campaign:
         after each plan, so that whoever listens can stop it or show progress."""
         self._limit = cycles or 0
         index = idle = 0
-        while (cycles is None or self.cycles < cycles) and not self._ended:
-            before = self.cycles
-            with self._watchdog.watching():
-                found = list(self._plan(self._engine.plan(index), index, cycles))
-            self.findings += len(found)
-            idle = 0 if self.cycles > before else idle + 1
-            self._ended |= idle >= _IDLE
-            yield from found
-            yield None
-            index += 1
+        with self._watchdog.watching():
+            while (cycles is None or self.cycles < cycles) and not self._ended:
+                before = self.cycles
+                for finding in self._plan(self._engine.plan(index), index, cycles):
+                    self.findings += 1
+                    yield finding
+                idle = 0 if self.cycles > before else idle + 1
+                self._ended |= idle >= _IDLE
+                yield None
+                index += 1
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._plans += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from random import Random
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
 
 _ROUNDS = 4  # of polishing, each from the best so far
-_TOGETHER = 32  # values drawn in one go
+_TOGETHER = 16  # values drawn in one go
 
 _QUIET = settings(
     database=None,
@@ -48,25 +49,44 @@ def values(strategy: object, count: int, random: Random, what: str) -> list[Argu
     """
     if not isinstance(strategy, st.SearchStrategy):
         raise UsageError(f"{what}: {strategy!r:.60} is no Hypothesis strategy; use hypothesis.strategies")
-    found: list[Argument] = []
-
-    @settings(_QUIET)
-    @given(st.lists(strategy, min_size=_TOGETHER, max_size=_TOGETHER))
-    def draw(items: list[object]) -> None:
-        found.extend(_plain(item, what) for item in items)
-
+    together = st.lists(strategy, min_size=_TOGETHER, max_size=_TOGETHER)
+    decode, found = _decoder()
     size = 64 * _TOGETHER
+    drawn: list[Argument] = []
     for _ in range(8 * count):
-        if len(found) >= count:
+        if len(drawn) >= count:
             break
         try:
-            if draw.hypothesis.fuzz_one_input(random.randbytes(size)) is None:  # type: ignore[attr-defined]
+            if decode(together, random.randbytes(size)) is None:
                 size = min(2 * size, 1 << 16)  # the bytes ran out before the values did
         except HypothesisException as error:
             raise UsageError(f"{what}: the strategy gives no values ({error}); widen it") from error
-    if not found:
-        raise UsageError(f"{what}: the strategy {strategy!r:.60} gives no values; widen it")
-    return found[:count]
+        drawn.extend(_plain(item, what) for item in found)
+    if not drawn:
+        raise UsageError(f"{what}: the strategy {str(strategy)[:60]} gives no values; widen it")
+    return drawn[:count]
+
+
+@cache
+def _decoder() -> tuple[Callable[[st.SearchStrategy[Any], bytes], object], list[object]]:
+    """Return a function that decodes bytes by a strategy, and the list in which the values then are.
+
+    One for all strategies, since setting up a test costs Hypothesis a millisecond or two.
+    """
+    wanted: list[st.SearchStrategy[Any]] = []
+    found: list[object] = []
+
+    @settings(_QUIET)
+    @given(st.data())
+    def draw(data: st.DataObject) -> None:
+        found.extend(data.draw(wanted[0]))
+
+    def decode(strategy: st.SearchStrategy[Any], data: bytes) -> object:
+        wanted[:] = [strategy]
+        found.clear()
+        return draw.hypothesis.fuzz_one_input(data)  # type: ignore[attr-defined]
+
+    return decode, found
 
 
 def _plain(value: object, what: str) -> Argument:

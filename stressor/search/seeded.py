@@ -20,7 +20,7 @@ from stressor.search.seeds import generator
 
 __all__ = ["SeededEngine"]
 
-_POOL = 64  # values drawn from each of an author's strategies, when they are first wanted
+_GROWING = {1: 16, 100: 48, 1_000: 192}  # values drawn from an author's strategy at its first, 100th ... use
 _LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
 _FEWEST = 3  # kinds in a swarm mix
@@ -184,10 +184,13 @@ def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argume
 
 def _drawn(strategy: object, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
     pool: list[Argument] = []
+    draws = 0
 
     def draw(drawing: Random, met: list[int]) -> Argument:
-        if not pool:  # late, because it costs milliseconds, and a bug can be found before
-            pool.extend(values(strategy, _POOL, random, what))
+        nonlocal draws
+        draws += 1
+        if draws in _GROWING:  # little by little, because it costs milliseconds, and a bug may show before
+            pool.extend(values(strategy, _GROWING[draws], random, what))
         return pool[int(drawing.random() * len(pool))]
 
     return draw

@@ -70,3 +70,11 @@ def test_patience_can_be_shorter_for_a_while() -> None:
     with pytest.raises(Hung), watchdog.watching(), watchdog.within(0.05):
         for_ever()
     assert watchdog.seconds == 60
+
+
+def test_a_tracer_in_the_middle_of_its_work_is_let_finish() -> None:
+    tracer: dict[str, object] = {"__name__": "coverage.collector", "time": time}
+    exec("def trace(seconds):\n    end = time.monotonic() + seconds\n    while time.monotonic() < end: pass\n    return True", tracer)
+    with pytest.raises(Hung), inside_a_device(0.02).watching():
+        assert tracer["trace"](0.1)  # type: ignore[operator]
+        for_ever()

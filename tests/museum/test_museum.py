@@ -20,6 +20,7 @@ def campaign(cls: type[UART16550], seed: int) -> Campaign:
     return Campaign(
         model_of(cls, f"tests/museum/planted.py::{cls.__name__}", cls.__name__.lower()),
         seed=seed, oracles=list(Oracle), reset_modes=list(ResetMode), watchdog=Watchdog(0.3),
+        shrinking=seed == SEEDS[0],  # with one seed: what is found and named does not depend on it
     )  # fmt: skip
 
 
