@@ -21,6 +21,8 @@ def last_written(
     found = None
     try:
         value = target.attributes().get(attribute, ABSENT)
+        digest = target.examine()
+        compared = target.field(attribute).unsaved is None
         for index, step in enumerate(trace[:before]):
             if isinstance(step, Cycle):
                 continue
@@ -28,6 +30,9 @@ def last_written(
             watchdog.inside = True
             target.execute([step])
             watchdog.inside = False
+            was, digest = digest, target.examine()
+            if compared and digest == was:
+                continue
             now = target.attributes().get(attribute, ABSENT)
             if not same(now, value):
                 found, value = index, now

@@ -13,7 +13,7 @@ from stressor.errors import DescriptionError, StreamError
 from stressor.loop.operations import OperationType, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.targets.in_process import Board
-from stressor.targets.model import Model, location_of
+from stressor.targets.model import Model
 from stressor.vmstate.live import LiveState, without_indexes
 
 __all__ = ["Adapter", "adapt"]
@@ -41,8 +41,7 @@ class Adapter:
             OperationType(method, method, (), tuple(Strategy(strategy) for strategy in arguments.values()))
             for method, arguments in self.operations.items()
         )
-        location = location_of(self.cls) if isinstance(self.cls, type) else self.name
-        return Model(name, specification, location, kinds, binding)
+        return Model(name, specification, kinds, binding)
 
 
 def adapt(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from pathlib import Path
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError, StateError
@@ -19,21 +17,17 @@ from stressor.vmstate import Description, Section
 from stressor.vmstate.damage import KINDS
 from stressor.vmstate.live import LiveState, without_indexes
 
-__all__ = ["Model", "location_of", "model_of"]
+__all__ = ["Model", "model_of"]
 
 _EVERY_REGISTER = 64  # up to so many offsets each one is a kind of operation of its own
 
 
 @dataclass(frozen=True)
 class Model:
-    """A device class under its name; a `TargetType`.
-
-    `location` is `file:line` of the class.
-    """
+    """A device class under its name; a `TargetType`."""
 
     name: str
     specification: str
-    location: str
     operations: tuple[OperationType, ...]
     binding: Binding
 
@@ -90,19 +84,7 @@ def model_of(cls: type[Device], specification: str, name: str) -> Model:
         ) from error
     description.bind(sample)
     operations, paths = _operations(cls, sample)
-    return Model(name, specification, location_of(cls), operations, _DeviceBinding(cls, sample, paths))
-
-
-def location_of(cls: type) -> str:
-    """Return `file:line` of a class, relative to the working directory when it lies below it."""
-    try:
-        file = Path(inspect.getsourcefile(cls) or "")
-        line = inspect.getsourcelines(cls)[1]
-    except (OSError, TypeError):
-        return cls.__module__
-    if file.is_relative_to(Path.cwd()):
-        file = file.relative_to(Path.cwd())
-    return f"{file.as_posix()}:{line}"
+    return Model(name, specification, operations, _DeviceBinding(cls, sample, paths))
 
 
 class _DeviceBinding:

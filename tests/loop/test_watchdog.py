@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -73,8 +74,15 @@ def test_patience_can_be_shorter_for_a_while() -> None:
 
 
 def test_a_tracer_in_the_middle_of_its_work_is_let_finish() -> None:
-    tracer: dict[str, object] = {"__name__": "coverage.collector", "time": time}
-    exec("def trace(seconds):\n    end = time.monotonic() + seconds\n    while time.monotonic() < end: pass\n    return True", tracer)
-    with pytest.raises(Hung), inside_a_device(0.02).watching():
-        assert tracer["trace"](0.1)  # type: ignore[operator]
+    source = "def trace(done):\n    end = monotonic() + 0.1\n    while monotonic() < end: pass\n    done.append(1)"
+    tracer: dict[str, Any] = {"__name__": "coverage.collector", "monotonic": time.monotonic}
+    exec(source, tracer)
+    finished: list[int] = []
+
+    def traced() -> None:
+        tracer["trace"](finished)
         for_ever()
+
+    with pytest.raises(Hung), inside_a_device(0.02).watching():
+        traced()
+    assert finished == [1]
