@@ -29,6 +29,9 @@ def causes(
         field = saved.get(change.path)
         if subject.field(ledger.attribute(change)).path is None:
             yield Cause.NEVER_SAVED, "no saved field carries it", change
+        elif field is None and same(change.before, change.reset):
+            # at its reset value it need not travel: it is the reset that did not bring that back
+            yield Cause.NOT_CLEARED, "it had its reset value and did not travel; reset left another", change
         elif field is None:
             yield Cause.NEVER_SAVED, "described, but not among the saved bytes", change
         elif not _equal_saved(field.value, change.before):

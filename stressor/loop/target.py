@@ -61,6 +61,8 @@ class Target(Protocol):
     repairs: Collection[str]
     """Live attributes (indexes dropped) that known findings lose: the target puts them back by
     itself after save and load, so that other bugs show."""
+    uncleared: Collection[str]
+    """The same for what a reset is known to leave: put back after a reset in place."""
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         """Run operations; return what they answered and what came out, in order."""

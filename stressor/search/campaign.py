@@ -62,6 +62,7 @@ class Campaign:
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}
         self._repairs: set[str] = set()
+        self._uncleared: set[str] = set()
         self._fruitless = 0
         self._ended = False
         self._drawn = [0] * len(target_type.operations)
@@ -141,7 +142,7 @@ class Campaign:
         coverage: FieldCoverage | None,
     ) -> tuple[int, int] | None:
         subject = self._type.open()
-        subject.repairs = self._repairs
+        subject.repairs, subject.uncleared = self._repairs, self._uncleared
         try:
             return run_schedule(
                 subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage
@@ -247,7 +248,8 @@ class Campaign:
         if divergence.cause not in _REPAIRABLE:
             return
         self._lost[name] = finding.id
-        self._repairs.add(without_indexes(divergence.attribute) or bare)
+        lost = self._uncleared if divergence.cause is Cause.NOT_CLEARED else self._repairs
+        lost.add(without_indexes(divergence.attribute) or bare)
 
     @property
     def statistics(self) -> Statistics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stressor.errors import TargetError
 from stressor.loop.cycle import Checks
@@ -11,6 +12,7 @@ from stressor.loop.investigate import investigate
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Operation, Step
 from stressor.loop.watchdog import Watchdog
+from stressor.loop.written import last_written
 
 __all__ = ["replay"]
 
@@ -29,8 +31,12 @@ def replay(finding: Finding, target: TargetType, batch_timeout: float = 5.0) -> 
     watchdog = Watchdog(batch_timeout)
     with watchdog.watching():
         found = investigate(target, finding.trace, Checks(list(Oracle)), watchdog)
-    same = (other for other in found if other.fingerprint(target.name) == finding.fingerprint)
-    return next(same, found[0] if found else None)
+        same = (other for other in found if other.fingerprint(target.name) == finding.fingerprint)
+        divergence = next(same, found[0] if found else None)
+        if divergence is None:
+            return None
+        written = last_written(target, finding.trace, divergence.attribute, divergence.step, watchdog)
+    return replace(divergence, last_written=written)
 
 
 def _operations(steps: tuple[Step, ...]) -> Iterator[Operation]:

@@ -80,7 +80,7 @@ class SeededEngine:
         """Return operations, and for each the index of its kind."""
         kinds, met = self._mix(random, uniform), [0] * _MET
         chance = random.random
-        burst = 0.0 if uniform else (0.05, 0.15, 0.3)[int(3 * chance())]
+        burst = 0.0 if uniform else (0.02, 0.05, 0.15)[int(3 * chance())]
         operations: list[Operation] = []
         drawn: list[int] = []
         while len(operations) < length:
@@ -102,7 +102,7 @@ class SeededEngine:
         kinds = self._kinds
         if uniform or len(kinds) <= 3:
             return [kind for kind, weight in zip(kinds, self._weights, strict=True) for _ in range(round(2 * weight))]
-        share = (0.2, 0.35, 0.6, 0.8)[int(4 * random.random())]
+        share = (0.3, 0.5, 0.7, 0.9)[int(4 * random.random())]
         drawable = [(kind, weight) for kind, weight in zip(kinds, self._weights, strict=True) if weight]
         chosen = [pair for pair in drawable if random.random() < share]
         while len(chosen) < min(_FEWEST, len(drawable)):

@@ -98,6 +98,7 @@ class InProcessTarget:
         self._digest = binding.live.digest
         self._spare: Any = None
         self.repairs: Collection[str] = ()
+        self.uncleared: Collection[str] = ()
         Clock.epoch = 0
         self._adopt(binding.create())
 
@@ -144,17 +145,22 @@ class InProcessTarget:
             self._replace(self._create())
         elif mode is ResetMode.DONOR:
             self._replace(self._donor(cycle.operations))
+            if self.uncleared:
+                self._clear()
         else:
             for line in self._inputs:
                 line.level = line.initial
             self._binding.reset(self.device)
-            if self.repairs:
-                fresh = self._binding.live.keep(self._create(), self.repairs)
-                self._binding.live.put_back(self.device, fresh, self.repairs)
+            if self.uncleared:
+                self._clear()
             if mode is ResetMode.POISON:
                 keep = self._binding.absent(snapshot.data, snapshot.layout)
                 self._binding.live.scribble(self.device, keep)
         self._outputs.clear()
+
+    def _clear(self) -> None:
+        fresh = self._binding.live.keep(self._create(), self.uncleared)
+        self._binding.live.put_back(self.device, fresh, self.uncleared)
 
     def _create(self) -> Any:
         Clock.epoch = self._clock.now

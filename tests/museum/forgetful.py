@@ -127,7 +127,7 @@ class ResetKeepsTimeout(PlantedBug):
     virtualjaguar had such fields, and QEMU's notes on fuzzing warn of them.
     """
 
-    expected_oracles = {Oracle.RESET_IS_FRESH}
+    expected_oracles = {Oracle.RESET_IS_FRESH, Oracle.LOAD_RESTORES}
     expected_cause = Cause.NOT_CLEARED
     expected_field = "serial/0.timeout_ipending"
 
