@@ -6,6 +6,7 @@ newer one. Values that JSON cannot hold are written as `stressor.loop.trace.argu
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -188,9 +189,19 @@ def read(file: Path) -> Finding:
     return decode(data, str(file))
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of a finding's file."""
-    return msgspec.json.schema(Record)
+def schema(of: Any = Record) -> dict[str, Any]:
+    """Return the JSON schema of a finding's file, or of another type: the same by every Python."""
+    return cast("dict[str, Any]", _cleaned(msgspec.json.schema(of)))
+
+
+def _cleaned(part: object) -> object:
+    """Strip the indentation of docstrings, which only Python 3.13 and later do by themselves."""
+    if isinstance(part, dict):
+        return {
+            name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else _cleaned(value)
+            for name, value in part.items()
+        }
+    return [_cleaned(item) for item in part] if isinstance(part, list) else part
 
 
 def _finding_of(record: Record) -> Finding:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Union, get_args, get_type_hints
 
 import msgspec
 
-from stressor.findings.record import Record, record_of
+from stressor.findings.record import Record, record_of, schema
 from stressor.loop.events import Event, FindingFound
 from stressor.loop.finding import Finding
 
@@ -44,7 +44,7 @@ class JsonLines:
 
 def event_schema() -> dict[str, Any]:
     """Return the JSON schema of one line."""
-    return msgspec.json.schema(Union[tuple(map(_struct_of, get_args(Event)))])  # noqa: UP007
+    return schema(Union[tuple(map(_struct_of, get_args(Event)))])  # noqa: UP007
 
 
 def _encoded(data: dict[str, Any]) -> bytes:
