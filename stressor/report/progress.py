@@ -58,4 +58,4 @@ class LiveProgress:
             redirect_stderr=False,
         )
         bars.start()
-        return bars, bars.add_task("")
+        return bars, bars.add_task("", total=None)
