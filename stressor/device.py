@@ -100,8 +100,11 @@ class Clock:
         """The earliest deadline of all armed timers."""
         return min((t.deadline for t in self.timers if t.deadline is not None), default=None)
 
-    def advance(self, duration: int) -> None:
-        """Let `duration` ns pass; every timer that falls due fires at its own time, in order."""
+    def advance(self, duration: int, most: int = -1) -> None:
+        """Let `duration` ns pass; every timer that falls due fires at its own time, in order.
+
+        After `most` have fired, time stops where it is then.
+        """
         end = self.now + duration
         while True:
             first: Timer | None = None
@@ -112,6 +115,9 @@ class Clock:
                     first, deadline = timer, due
             if first is None:
                 break
+            if most == 0:
+                return
+            most -= 1
             if deadline > self.now:
                 self.now = deadline
             first.deadline = None

@@ -47,6 +47,20 @@ def test_a_timer_armed_again_by_its_callback_fires_again() -> None:
     assert ticks == [10, 20, 30]
 
 
+def test_time_can_be_told_to_stop_after_so_many_timers() -> None:
+    clock = Clock()
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(clock.now)
+        timer.arm_in(1)
+
+    timer = clock.timer(tick)
+    timer.arm(1)
+    clock.advance(1_000_000_000, 3)
+    assert (ticks, clock.now) == ([1, 2, 3], 3)
+
+
 def test_a_cancelled_timer_does_not_fire() -> None:
     clock, fired = Clock(), []  # type: ignore[var-annotated]
     timer = clock.timer(recorder(clock, fired, "never"))

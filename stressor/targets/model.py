@@ -19,6 +19,7 @@ from stressor.vmstate.live import LiveState, without_indexes
 
 __all__ = ["Model", "model_of"]
 
+_FIRINGS = 256  # timers that one advance lets fire: a second of a timer of a microsecond would take one
 _EVERY_REGISTER = 64  # up to so many offsets each one is a kind of operation of its own
 
 
@@ -188,6 +189,8 @@ def _function(cls: type[Device], path: str) -> Callable[..., object]:
         return getattr(cls, method)  # type: ignore[no-any-return]
     if method == "expire":
         return lambda device: device.clock.expire()
+    if method == "advance":
+        return lambda device, duration: device.clock.advance(duration, _FIRINGS)
     if method == "store":
         return lambda device, address, data: getattr(device, part).store(address, data)
     call = attrgetter(path)
