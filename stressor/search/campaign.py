@@ -116,9 +116,14 @@ class Campaign:
             schedule = schedule[: len(batches_now)]
             coverage = self._coverage if number == 0 else None
             parted = self._run(recording, batches_now, schedule, coverage)
-            self._count(batches_now, schedule, plan.drawn if len(batches_now) == len(plan.batches) else None)
-            if parted is not None and self._worthwhile():
-                yield from self._look(trace_of(batches_now, schedule, *parted))
+            if parted is None:
+                whole = len(batches_now) == len(plan.batches)
+                self._count(batches_now, schedule, plan.drawn if whole else None)
+                continue
+            done, begun = parted
+            self._count(batches_now[:done], schedule[:begun], None)
+            if self._worthwhile():
+                yield from self._look(trace_of(batches_now, schedule, done, begun))
 
     def _record(
         self, batches: Sequence[Sequence[Operation]]

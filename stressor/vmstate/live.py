@@ -67,10 +67,6 @@ class LiveState:
                 values |= {path: found[path] for path in found if covered(without_indexes(path), frozenset((name,)))}
         return values
 
-    def is_unsaved(self, path: str) -> bool:
-        """Return whether `path` is left out of digests."""
-        return covered(without_indexes(path), self._unsaved)
-
     def assign(self, root: object, values: Mapping[str, object], below: Collection[str]) -> None:
         """Put `values` (an earlier result of `attributes`) back under the paths in `below`.
 
