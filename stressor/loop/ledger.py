@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
+from stressor.loop.operations import kind_of
 from stressor.loop.plain import output, outputs, plain
 from stressor.loop.target import Snapshot, Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
@@ -77,7 +78,7 @@ class Ledger:
 
     def label(self, step: Operation) -> str:
         """Return what reports call an operation: `read lsr`."""
-        kind = next((kind for kind in self._type.operations if kind.matches(step)), None)
+        kind = kind_of(self._type.operations, step)
         return kind.label if kind is not None else step.name
 
     def split(

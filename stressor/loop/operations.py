@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from stressor.loop.trace import Argument, Operation
 
-__all__ = ["Duration", "OneOf", "OperationType", "RegisterValue", "Source", "Strategy"]
+__all__ = ["Duration", "OneOf", "OperationType", "RegisterValue", "Source", "Strategy", "kind_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,9 @@ class OperationType:
             operation.name == self.name
             and operation.arguments[: len(self.leading)] == self.leading
         )
+
+
+def kind_of(kinds: Sequence[OperationType], operation: Operation) -> OperationType | None:
+    """Return the kind that an operation is of: of all that it matches the one that says most about it."""
+    fitting = [kind for kind in kinds if kind.matches(operation)]
+    return max(fitting, key=lambda kind: len(kind.leading), default=None)

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from stressor.loop.finding import ABSENT, Divergence, FieldChange, Finding
-from stressor.loop.operations import Duration, OperationType, RegisterValue
+from stressor.loop.operations import Duration, OperationType, RegisterValue, kind_of
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Step, Trace
 from stressor.report.text import WIDTH, clean, counted, duration, middle, plain, seconds, values
 
@@ -68,7 +68,7 @@ def step_text(step: Step, operations: Sequence[OperationType] = ()) -> str:
             ["damage: " + " ".join(clean(str(item)) for item in step.damage)] if step.damage else []
         )
         return f"cycle  {step.mode}" + (f" ({'; '.join(notes)})" if notes else "")
-    kind = next((kind for kind in operations if kind.matches(step)), None)
+    kind = kind_of(operations, step)
     if kind is None:
         return _raw(step)
     verb, _, subject = kind.label.partition(" ")

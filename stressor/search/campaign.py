@@ -12,6 +12,7 @@ from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_o
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
 from stressor.loop.investigate import investigate
+from stressor.loop.operations import kind_of
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
@@ -165,13 +166,11 @@ class Campaign:
             self._damaged += bool(cycle.damage)
         if drawn is None:  # a plan that was cut short: count what was left of it
             for operation in (operation for batch in batches for operation in batch):
-                self._drawn[self._kind(operation)] += 1
+                kind = kind_of(self._type.operations, operation)
+                if kind is not None:
+                    self._drawn[self._type.operations.index(kind)] += 1
         else:
             self._drawn = [total + count for total, count in zip(self._drawn, drawn, strict=True)]
-
-    def _kind(self, operation: Operation) -> int:
-        fitting = [at for at, kind in enumerate(self._type.operations) if kind.matches(operation)]
-        return max(fitting, key=lambda at: len(self._type.operations[at].leading))
 
     def _worthwhile(self) -> bool:
         self._fruitless += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stressor.loop.operations import kind_of
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.search.hypothesis_engine import drawn_traces
@@ -48,9 +49,8 @@ class HypothesisEngine:
                 cycles.append(step)
                 batches.append([])
                 continue
-            fitting = [at for at, kind in enumerate(self._type.operations) if kind.matches(step)]
-            kind = max(fitting, key=lambda at: len(self._type.operations[at].leading))
-            if self._type.operations[kind].label not in self._excluded:
+            kind = kind_of(self._type.operations, step)
+            if kind is not None and kind.label not in self._excluded:
                 batches[-1].append(step)
-                drawn[kind] += 1
+                drawn[self._type.operations.index(kind)] += 1
         return Plan(tuple(map(tuple, batches)), (tuple(cycles),), tuple(drawn))

@@ -11,7 +11,6 @@ from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError, StateError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
-from stressor.loop.trace import Operation
 from stressor.targets.in_process import Binding, Board, InProcessTarget
 from stressor.vmstate import Description, Section
 from stressor.vmstate.damage import KINDS
@@ -53,11 +52,6 @@ class Model:
 
     def open(self) -> InProcessTarget:
         return InProcessTarget(self.binding)
-
-    def kind(self, operation: Operation) -> OperationType | None:
-        """Return the kind that an operation is of; None for one that the class no longer has."""
-        fitting = [kind for kind in self.operations if kind.matches(operation)]
-        return max(fitting, key=lambda kind: len(kind.leading), default=None)
 
 
 def model_of(cls: type[Device], specification: str, name: str) -> Model:

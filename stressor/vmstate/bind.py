@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from stressor.errors import DescriptionError
 from stressor.vmstate.description import Description
+from stressor.vmstate.graph import slots_of
 from stressor.vmstate.kinds import (
     Array,
     Bitmap,
@@ -21,7 +22,6 @@ from stressor.vmstate.kinds import (
     Timer,
     Unused,
 )
-from stressor.vmstate.memory import slots_of
 
 __all__ = ["check_instance"]
 

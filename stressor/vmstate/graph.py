@@ -20,6 +20,7 @@ __all__ = [
     "member_names",
     "put",
     "same",
+    "slots_of",
     "summary",
     "without_indexes",
 ]
@@ -73,15 +74,19 @@ def put(holder: Any, key: Any, value: Any) -> None:
 def member_names(value: Any) -> Iterator[str]:
     """Yield the instance attributes of an object, from its dict and its slots."""
     yield from getattr(value, "__dict__", ())
-    for base in type(value).__mro__:
+    yield from (name for name in slots_of(type(value)) if hasattr(value, name))
+
+
+def slots_of(cls: type) -> Iterator[str]:
+    """Yield the names of all slots of a class, as they are to be used in getattr."""
+    for base in cls.__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if name in ("__dict__", "__weakref__"):
                 continue
             if name.startswith("__") and not name.endswith("__"):
                 name = f"_{base.__name__.lstrip('_')}{name}"
-            if hasattr(value, name):
-                yield name
+            yield name
 
 
 def is_object(value: Any) -> bool:

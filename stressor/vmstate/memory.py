@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Layout", "refill", "remember", "remember_source", "slots_of", "take_back"]
+from stressor.vmstate.graph import slots_of
+
+__all__ = ["Layout", "refill", "remember", "remember_source", "take_back"]
 
 _CONTAINERS: Final = (bytearray, list, deque, dict, set, array)
 
@@ -23,18 +25,6 @@ class Layout(NamedTuple):
     slots: tuple[str, ...]
     containers: tuple[str, ...]
     parts: tuple[tuple[str, str], ...]
-
-
-def slots_of(cls: type) -> Iterator[str]:
-    """Yield the names of all slots of a class, as they are to be used in getattr."""
-    for base in cls.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name in ("__dict__", "__weakref__"):
-                continue
-            if name.startswith("__") and not name.endswith("__"):
-                name = f"_{base.__name__.lstrip('_')}{name}"
-            yield name
 
 
 def refill(container: Any, items: Iterable[Any]) -> None:

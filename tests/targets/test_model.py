@@ -7,6 +7,7 @@ import pytest
 import stressor.vmstate as vm
 from stressor.device import Device, Line, Region
 from stressor.errors import DescriptionError
+from stressor.loop.operations import kind_of
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.targets.model import Model, model_of
 from tests.search.small_devices import Counter
@@ -28,13 +29,26 @@ def test_registers_lines_time_and_memory_are_operations_by_themselves() -> None:
 
 
 def test_an_operation_is_known_by_its_kind() -> None:
-    kind = counter().kind(Operation("io.write", (1, 1, 7)))
+    kind = kind_of(counter().operations, Operation("io.write", (1, 1, 7)))
     assert kind is not None
     assert kind.label == "write total"
 
 
 def test_an_operation_that_the_class_does_not_have_is_of_no_kind() -> None:
-    assert counter().kind(Operation("io.write", (9, 1, 7))) is None
+    assert kind_of(counter().operations, Operation("io.write", (9, 1, 7))) is None
+
+
+def test_a_named_register_is_not_taken_for_one_of_the_others() -> None:
+    class Sparse(Counter):
+        wide = Region(size=8, widths=(1, 2), registers={4: "mode"})
+
+        @wide.on_read
+        def read_wide(self, offset: int, width: int) -> int:
+            return 0
+
+    kind = kind_of(model_of(Sparse, "", "sparse").operations, Operation("wide.read", (4, 2)))
+    assert kind is not None
+    assert kind.label == "read wide.mode (16 bits)"
 
 
 def test_a_large_region_is_one_kind_a_direction() -> None:
