@@ -51,8 +51,20 @@ REGISTERS: Final = ("rbr/thr/dll", "ier/dlm", "iir/fcr", "lcr", "mcr", "lsr", "m
 ERRORS: Final = {"parity": PARITY_ERROR, "framing": FRAMING_ERROR, "break": BREAK_INTERRUPT}
 
 
+def _half_bits(control: int) -> int:
+    """Return how long a frame takes in halves of a bit's time: start, data, parity and stop (8.1)."""
+    data = 5 + (control & 3)
+    stop = (3 if data == 5 else 4) if control & TWO_STOP_BITS else 2
+    return 2 * (1 + data + (control & PARITY_ENABLE != 0)) + stop
+
+
+FRAME_HALF_BITS: Final = tuple(map(_half_bits, range(16)))
+
+
 class Fifo:
     """A ring of 16 bytes. An empty one is all zeros, so that nothing is left over to be saved."""
+
+    __slots__ = ("count", "data", "head")
 
     def __init__(self) -> None:
         self.data = bytearray(DEPTH)
@@ -90,7 +102,7 @@ FIFO = vm.Description(
         vm.u32("head"),
         vm.u32("num", attribute="count"),
     ],
-    validate=[vm.Validate("a FIFO holds at most 16 bytes", lambda fifo: fifo.head < DEPTH >= fifo.count)],
+    validate=[vm.Validate("a FIFO holds at most 16 bytes", f"head < {DEPTH} >= count")],
 )
 
 
@@ -116,12 +128,12 @@ class UART16550(Device):
         subsections=[
             vm.Description(
                 "serial/thr_ipending",
-                needed=lambda uart: uart.transmitter_empty_pending != uart._transmitter_empty_shown(),
+                needed=f"transmitter_empty_pending != (interrupt_identification & {INTERRUPT_SOURCE} == {TRANSMITTER_EMPTY})",
                 fields=[vm.i32("thr_ipending", attribute="transmitter_empty_pending")],
             ),
             vm.Description(
                 "serial/tsr",
-                needed=lambda uart: uart.transmitting != 0,
+                needed="transmitting != 0",
                 fields=[
                     vm.i32("tsr_retry", attribute="transmitting"),
                     vm.u8("thr", attribute="transmit_holding"),
@@ -130,22 +142,22 @@ class UART16550(Device):
             ),
             vm.Description(
                 "serial/recv_fifo",
-                needed=lambda uart: uart.receive_fifo.count > 0,
+                needed="receive_fifo.count > 0",
                 fields=[vm.struct("recv_fifo", FIFO, attribute="receive_fifo")],
             ),
             vm.Description(
                 "serial/xmit_fifo",
-                needed=lambda uart: uart.transmit_fifo.count > 0,
+                needed="transmit_fifo.count > 0",
                 fields=[vm.struct("xmit_fifo", FIFO, attribute="transmit_fifo")],
             ),
             vm.Description(
                 "serial/fifo_timeout_timer",
-                needed=lambda uart: uart.timeout_timer.deadline is not None,
+                needed="timeout_timer.deadline is not None",
                 fields=[vm.timer("fifo_timeout_timer", attribute="timeout_timer")],
             ),
             vm.Description(
                 "serial/timeout_ipending",
-                needed=lambda uart: uart.timeout_pending != 0,
+                needed="timeout_pending != 0",
                 fields=[vm.i32("timeout_ipending", attribute="timeout_pending")],
             ),
             # QEMU polls its host's modem lines with this timer and sends characters in no time. We
@@ -153,7 +165,7 @@ class UART16550(Device):
             # it. QEMU loads it harmlessly: it polls once and, finding no host line, never again.
             vm.Description(
                 "serial/poll",
-                needed=lambda uart: uart.modem_poll >= 0,
+                needed="modem_poll >= 0",
                 fields=[
                     vm.i32("poll_msl", attribute="modem_poll"),
                     vm.timer("modem_status_poll", attribute="transmit_timer"),
@@ -163,12 +175,12 @@ class UART16550(Device):
         validate=[
             vm.Validate(
                 "TEMT is clear exactly while a frame is shifted out",
-                lambda uart: (uart.line_status & TRANSMITTER_IDLE == 0) == (uart.transmitting != 0),
+                f"(line_status & {TRANSMITTER_IDLE} == 0) == (transmitting != 0)",
             ),
             vm.Validate(
                 "THRE is set exactly when the transmit FIFO in use is empty",
-                lambda uart: (uart.line_status & HOLDING_EMPTY == 0) == (uart.transmit_fifo.count > 0)
-                or not uart.fifo_control & FIFO_ENABLE,
+                f"(line_status & {HOLDING_EMPTY} == 0) == (transmit_fifo.count > 0)"
+                f" or not fifo_control & {FIFO_ENABLE}",
             ),
         ],
         post_load=lambda uart, version: uart._loaded(),
@@ -490,23 +502,14 @@ class UART16550(Device):
     def _derive(self) -> None:
         """Work out what is not saved. A frame under way keeps the time that it began with; one that
         waits for a clock begins as soon as the divisor gives it one."""
-        control = self.line_control
-        data = 5 + (control & 3)
-        half_bits = 2 * (1 + data + (control & PARITY_ENABLE != 0) + 1)
-        if control & TWO_STOP_BITS:
-            half_bits += 1 if data == 5 else 2  # 8.1: one and a half with 5 bits
-        self.character_time = half_bits * 16 * self.divisor * 1_000_000_000 // (2 * CRYSTAL)
+        self.character_time = FRAME_HALF_BITS[self.line_control & 0x0F] * self.divisor * 8_000_000_000 // CRYSTAL
         self.trigger_level = TRIGGER_LEVELS[self.fifo_control >> 6]
         if self.transmitting and self.character_time and not self.transmit_timer.armed:
             self.transmit_timer.arm_in(self.character_time)
 
-    def _transmitter_empty_shown(self) -> bool:
-        """Return whether IIR alone says that the interrupt is pending: then nothing more travels."""
-        return self.interrupt_identification & INTERRUPT_SOURCE == TRANSMITTER_EMPTY
-
     def _loaded(self) -> None:
-        if self._transmitter_empty_shown():
-            self.transmitter_empty_pending = 1
+        if self.interrupt_identification & INTERRUPT_SOURCE == TRANSMITTER_EMPTY:
+            self.transmitter_empty_pending = 1  # IIR says so, and nothing more travels
         if not self.transmitting:  # a QEMU that polled its host's lines
             self.modem_poll = -1
             self.transmit_timer.cancel()

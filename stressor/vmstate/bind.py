@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from stressor.errors import DescriptionError
+from stressor.vmstate.condition import Condition
 from stressor.vmstate.description import Description
 from stressor.vmstate.graph import slots_of
 from stressor.vmstate.kinds import (
@@ -54,8 +55,28 @@ class _Check:
         for field in description.fields:
             if not isinstance(field, Unused):
                 self._field(description, field, obj, path)
+            self._condition(description, field.name, field.when, obj, path)
+        for rule in description.validate:
+            self._condition(description, "", rule.predicate, obj, path)
         for subsection in description.subsections:
+            self._condition(subsection, "", subsection.needed, obj, path)
             self.fields(subsection, obj, path)
+
+    def _condition(
+        self, description: Description, field: str, test: object, obj: Any, path: str
+    ) -> None:
+        """Check that every attribute that a condition looks at is there."""
+        if not isinstance(test, Condition):
+            return
+        own = {name: part for part in description.fields for name in (part.name, part.attribute)}
+        where = f"{path}{field or description.name}"
+        for dotted in test.paths():
+            inner, at = obj, path
+            for name in dotted.split("."):
+                if field and at == path and name in own and not hasattr(obj, name):
+                    break  # `when=` also sees what was read before it, by the names of the fields
+                inner = self._get(inner, name, at, where, f"correct the condition {test.text!r}")
+                at += f"{name}."
 
     def unsaved(self, obj: Any, attribute: str) -> None:
         """Check that an attribute that is named as unsaved is there."""

@@ -9,7 +9,7 @@ from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Queue, Struct
 from stressor.vmstate.source import Module, Source
 
-__all__ = ["compile_broken", "has_rules"]
+__all__ = ["compile_broken", "has_rules", "write_rules"]
 
 
 def has_rules(description: Description) -> bool:
@@ -27,21 +27,25 @@ def compile_broken(description: Description) -> Callable[[Any], str | None]:
     """Return `Description.broken`: own rules first, then those of parts in the order of fields."""
     module, source = Module(), Source()
     with source.block("def broken(o):"):
-        _rules(description, "o", module, source)
+        write_rules(description, "o", module, source, "return {}")
         source.line("return None")
     module.add(source)
     return module.compile(f"rules of {description.name}", "broken")
 
 
-def _rules(description: Description, obj: str, module: Module, source: Source) -> None:
+def write_rules(
+    description: Description, obj: str, module: Module, source: Source, otherwise: str
+) -> None:
+    """Write code that does `otherwise`, with the rule's text in it, for a rule that does not hold."""
     for rule in description.validate:
-        source.line(f"if not {module.constant(rule.predicate)}({obj}): return {rule.text!r}")
+        broken = otherwise.format(repr(rule.text))
+        source.line(f"if not {module.test(rule.predicate, obj)}: {broken}")
     for field in description.fields:
         value = f"{obj}.{field.attribute}"
         if isinstance(field, Struct) and has_rules(field.description):
             inner = module.local()
             source.line(f"{inner} = {value}")
-            _rules(field.description, inner, module, source)
+            write_rules(field.description, inner, module, source, otherwise)
         elif (
             isinstance(field, Array | Queue)
             and isinstance(field.element, Description)
@@ -49,8 +53,9 @@ def _rules(description: Description, obj: str, module: Module, source: Source) -
         ):
             inner = module.local()
             with source.block(f"for {inner} in {value}:"):
-                _rules(field.element, inner, module, source)
+                write_rules(field.element, inner, module, source, otherwise)
     for subsection in description.subsections:
         if has_rules(subsection):
-            with source.block(f"if {module.constant(subsection.needed)}({obj}):"):
-                _rules(subsection, obj, module, source)
+            assert subsection.needed is not None
+            with source.block(f"if {module.test(subsection.needed, obj)}:"):
+                write_rules(subsection, obj, module, source, otherwise)

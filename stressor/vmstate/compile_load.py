@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from stressor.errors import StreamError
 from stressor.vmstate.compile_body import Body
-from stressor.vmstate.compile_broken import has_rules
+from stressor.vmstate.compile_broken import has_rules, write_rules
 from stressor.vmstate.compile_stage import is_plain
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, Unused
@@ -42,12 +42,13 @@ class Frame(NamedTuple):
 
 
 def compile_load(
-    description: Description, sample: Any, frame: Frame | None = None
+    description: Description, sample: Any, frame: Frame | None = None, *, undo: bool = True
 ) -> Callable[[Any, bytes], None]:
     """Return `Description.load` for the current version, generated for objects of sample's class.
 
     With a frame that is loaded as well. Bytes with one and the same choice of subsections get code
-    of their own once they have come often enough to be worth it.
+    of their own once they have come often enough to be worth it. Without `undo` an object whose
+    hooks or rules refuse the bytes is left as it is then; that costs half.
     """
     if frame is None:
 
@@ -56,11 +57,11 @@ def compile_load(
 
         frame = Frame(b"", b"", description.name, walk)
     try:
-        load = _Root(description, sample, frame, None).compile()
+        load = _Root(description, sample, frame, None, undo).compile()
     except CannotCompile:
         return frame.walk
     if description.subsections and _is_regular(description, subsections=True):
-        return _Shapes(description, sample, frame, load).load
+        return _Shapes(description, sample, frame, load, undo).load
     return load
 
 
@@ -69,9 +70,14 @@ class _Shapes:
     the bytes were such. Sizes may coincide, and the headers tell."""
 
     def __init__(
-        self, description: Description, sample: Any, frame: Frame, load: Callable[..., Any]
+        self,
+        description: Description,
+        sample: Any,
+        frame: Frame,
+        load: Callable[..., Any],
+        undo: bool,
     ) -> None:
-        self._make = partial(_Root, description, sample, frame)
+        self._make = partial(_Root, description, sample, frame, undo=undo)
         self._description = description
         self._frame = frame
         self._load = load
@@ -117,12 +123,6 @@ def _is_regular(description: Description, *, subsections: bool) -> bool:
     )
 
 
-def _refused(error: BaseException, name: str, offset: int, text: str | None) -> BaseException:
-    if text is not None:
-        return StreamError(name, offset, f"does not hold after load: {text}")
-    return refusal(error, name, offset)
-
-
 def _can_fail(description: Description, obj: Any) -> bool:
     """Return whether anything after the first part can raise: hooks, rules, accessors, setters."""
     if has_rules(description) or description.post_load is not None:
@@ -146,16 +146,22 @@ class _Root(Body):
     the bytes were such, and has done nothing when they were not."""
 
     def __init__(
-        self, description: Description, sample: Any, frame: Frame, present: frozenset[str] | None
+        self,
+        description: Description,
+        sample: Any,
+        frame: Frame,
+        present: frozenset[str] | None,
+        undo: bool,
     ) -> None:
         self._can_fail = _can_fail(description, sample)
-        super().__init__(Module(), description, "0", dicts=self._can_fail, present=present)
+        self._undo = undo and self._can_fail
+        super().__init__(Module(), description, "0", dicts=self._undo, present=present)
         self._sample = sample
         self._frame = frame
         self._module.namespace.update(
             Staged=Staged, deque=deque, described_objects=described_objects, fill=fill,
-            filled=_FILLED, remember=remember, take_back=take_back, refused=_refused,
-            walk=frame.walk,
+            filled=_FILLED, remember=remember, take_back=take_back, refusal=refusal,
+            StreamError=StreamError, walk=frame.walk,
         )  # fmt: skip
 
     def compile(self) -> Callable[..., Any]:
@@ -184,7 +190,7 @@ class _Root(Body):
                 source.line(f"end = len(d){f' - {len(footer)}' if footer else ''}")
                 source.extend(self.read)
                 source.line(f"if {self._position} != len(d): raise Refused")
-                if self._can_fail:
+                if self._undo:
                     self._keep(source)
             with source.block("except Exception:"):
                 source.line("return walk(o, d)" if self._present is None else "return False")
@@ -215,18 +221,25 @@ class _Root(Body):
 
     def _carefully(self, source: Source) -> None:
         description = self._description
-        rules = has_rules(description)
-        source.line("text = None")
         with source.block("try:"):
             source.extend(self.assign)
             source.extend(self.hooks)
-            if rules:
-                source.line(f"text = {self._module.constant(description.broken)}(o)")
-                source.line("if text is not None: raise Refused")
+            write_rules(
+                description,
+                "o",
+                self._module,
+                source,
+                f"raise StreamError({self._frame.path!r}, end, 'does not hold after load: ' + {{}})",
+            )
             source.line("pass")
-        with source.block("except BaseException as error:"):
-            source.line("take_back(kept)")
-            source.line(f"raise refused(error, {self._frame.path!r}, end, text) from error")
+        with source.block("except ValueError as error:"):
+            if self._undo:
+                source.line("take_back(kept)")
+            source.line(f"raise refusal(error, {self._frame.path!r}, end) from error")
+        if self._undo:
+            with source.block("except BaseException:"):
+                source.line("take_back(kept)")
+                source.line("raise")
 
     def _parts(self, description: Description, obj: str, sample: Any) -> Iterator[tuple[str, Any]]:
         yield obj, sample

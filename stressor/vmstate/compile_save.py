@@ -36,55 +36,58 @@ def compile_save(
     description: Description, header: bytes = b"", footer: bytes = b""
 ) -> Callable[[Any], bytes]:
     """Return `Description.save`, generated; `header` and `footer` stand around the body."""
-    compiled = _Saver(description, header, footer, keyed=False).compile()
-    pre_save = description.pre_save
 
-    def save(obj: Any) -> bytes:
-        if pre_save is not None:
-            pre_save(obj)
-        try:
-            return compiled(obj)  # type: ignore[no-any-return]
-        except Exception:
-            return header + walk(description, obj).finish() + footer
+    def slowly(obj: Any) -> bytes:
+        return header + walk(description, obj).finish() + footer
 
-    return save
+    return _Saver(description, header, footer, slowly, keyed=False).compile()
 
 
 def compile_pack(
     description: Description, header: bytes = b"", footer: bytes = b""
 ) -> Callable[[Any], tuple[bytes, Hashable]]:
     """Return `Description.pack`, generated; `header` and `footer` stand around the body."""
-    compiled = _Saver(description, header, footer, keyed=True).compile()
-    pre_save = description.pre_save
 
-    def pack(obj: Any) -> tuple[bytes, Hashable]:
-        if pre_save is not None:
-            pre_save(obj)
-        try:
-            return compiled(obj)  # type: ignore[no-any-return]
-        except Exception:
-            writer = walk(description, obj)
-            return header + writer.finish() + footer, tuple(writer.layout)
+    def slowly(obj: Any) -> tuple[bytes, Hashable]:
+        writer = walk(description, obj)
+        return header + writer.finish() + footer, tuple(writer.layout)
 
-    return pack
+    return _Saver(description, header, footer, slowly, keyed=True).compile()
 
 
 class _Saver:
     """Generates `save(o) -> bytes`, or with `keyed` `save(o) -> (bytes, layout)`."""
 
     def __init__(
-        self, description: Description, header: bytes, footer: bytes, *, keyed: bool
+        self,
+        description: Description,
+        header: bytes,
+        footer: bytes,
+        slowly: Callable[[Any], Any],
+        *,
+        keyed: bool,
     ) -> None:
         self._description = description
         self._header = header
         self._footer = footer
+        self._slowly = slowly
         self._keyed = keyed
         self._module = Module()
         self._functions: dict[int, str] = {}
 
     def compile(self) -> Callable[..., Any]:
+        """Return the function: `pre_save` runs once, then the fast code or, if that refuses, the walk."""
         function = _Function(self, self._module, self._description, False, self._keyed)
-        self._module.add(function.write("save", self._header, self._footer))
+        inner = function.write(self._header, self._footer)
+        source = Source()
+        with source.block("def save(o):"):
+            if self._description.pre_save is not None:
+                source.line(f"{self._module.constant(self._description.pre_save)}(o)")
+            with source.block("try:"):
+                source.extend(inner)
+            with source.block("except Exception:"):
+                source.line(f"return {self._module.constant(self._slowly)}(o)")
+        self._module.add(source)
         return self._module.compile(f"save of {self._description.name}", "save")
 
     def function(self, description: Description) -> str:
@@ -92,9 +95,10 @@ class _Saver:
         name = self._functions.get(id(description))
         if name is None:
             name = self._functions[id(description)] = f"save_{len(self._functions)}"
-            self._module.add(
-                _Function(self, self._module, description, True, self._keyed).write(name)
-            )
+            source = Source()
+            with source.block(f"def {name}(o):"):
+                source.extend(_Function(self, self._module, description, True, self._keyed).write())
+            self._module.add(source)
         return name
 
 
@@ -115,20 +119,20 @@ class _Function:
         self._begun = False
         self._keys: list[str] = []
 
-    def write(self, name: str, header: bytes = b"", footer: bytes = b"") -> Source:
-        with self._source.block(f"def {name}(o):"):
-            if header:
-                self._pack(f"{len(header)}s", self._module.constant(header, "H"))
-            elif not self._starts_with_run():
-                self._begin()
-            self._body(self._description, "o", {}, self._hook)
-            if footer:
-                self._pack(f"{len(footer)}s", self._module.constant(footer, "F"))
-            self._flush()
-            if self._keyed:
-                self._source.line(f"return b, ({''.join(key + ', ' for key in self._keys)})")
-            else:
-                self._source.line("return b")
+    def write(self, header: bytes = b"", footer: bytes = b"") -> Source:
+        """Return the body of the function."""
+        if header:
+            self._pack(f"{len(header)}s", self._module.constant(header, "H"))
+        elif not self._starts_with_run():
+            self._begin()
+        self._body(self._description, "o", {}, self._hook)
+        if footer:
+            self._pack(f"{len(footer)}s", self._module.constant(footer, "F"))
+        self._flush()
+        if self._keyed:
+            self._source.line(f"return b, ({''.join(key + ', ' for key in self._keys)})")
+        else:
+            self._source.line("return b")
         return self._source
 
     def _starts_with_run(self) -> bool:
@@ -171,7 +175,7 @@ class _Function:
             self._source.line(f"{self._module.constant(description.pre_save)}({obj})")
         for field in description.fields:
             if field.when is not None:
-                with _Optional(self, f"{self._module.constant(field.when)}({obj})"):
+                with _Optional(self, self._module.test(field.when, obj)):
                     self._field(field, obj, dict(saved))
                 if isinstance(field, Scalar) and field.read is not None:
                     # Whether its number or the live attribute is a later length depends.
@@ -181,7 +185,7 @@ class _Function:
         for subsection in description.subsections:
             assert subsection.needed is not None
             inner = dict(saved)
-            with _Optional(self, f"{self._module.constant(subsection.needed)}({obj})"):
+            with _Optional(self, self._module.test(subsection.needed, obj)):
                 header = subsection_header(subsection)
                 self._pack(f"{len(header)}s", self._module.constant(header, "H"))
                 self._body(subsection, obj, inner, True)

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from stressor.errors import DescriptionError
-from stressor.vmstate.kinds import Declaration, Field, Predicate
+from stressor.vmstate.condition import as_predicate
+from stressor.vmstate.kinds import Declaration, Field, Predicate, Test
 from stressor.vmstate.wire import NamedField
 
 __all__ = ["Description", "Validate"]
@@ -20,10 +21,17 @@ _HERE: Final = os.path.dirname(__file__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validate:
-    """A property of the object that holds whenever it is saved, and after every load."""
+    """A property of the object that holds whenever it is saved, and after every load.
+
+    The predicate is a function of the object, or text (see `stressor.vmstate.condition`).
+    """
 
     text: str
     predicate: Predicate
+
+    def __init__(self, text: str, predicate: Test) -> None:
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "predicate", as_predicate(str(text), predicate))
 
 
 class Description:
@@ -31,8 +39,8 @@ class Description:
 
     `name` stands in the stream for sections and subsections. Streams of `minimum_version` up to
     `version` are loaded. A subsection is a description with `needed`: it describes more fields of
-    the same object, and travels only while `needed(object)` holds. `pre_save(object)` runs before
-    the fields are read, `post_load(object, version)` after they were assigned; it refuses by
+    the same object, and travels only while `needed` holds of it: a function of the object, or text
+    (see `stressor.vmstate.condition`). `pre_save(object)` runs before the fields are read, `post_load(object, version)` after they were assigned; it refuses by
     raising ValueError or StreamError. `unsaved` gives a reason for each attribute that
     deliberately does not travel.
 
@@ -47,7 +55,7 @@ class Description:
         minimum_version: int | None = None,
         fields: Sequence[Field] = (),
         subsections: Sequence[Description] = (),
-        needed: Predicate | None = None,
+        needed: Test | None = None,
         validate: Sequence[Validate] = (),
         pre_save: Callable[[Any], object] | None = None,
         post_load: Callable[[Any, int], object] | None = None,
@@ -64,7 +72,7 @@ class Description:
         self.minimum_version: Final = version if minimum_version is None else minimum_version
         self.fields: Final = tuple(fields)
         self.subsections: Final = tuple(subsections)
-        self.needed: Final = needed
+        self.needed: Final[Predicate | None] = as_predicate(str(name), needed)
         self.validate: Final = tuple(validate)
         self.pre_save: Final = pre_save
         self.post_load: Final = post_load

@@ -14,11 +14,11 @@ from stressor.vmstate.kinds import (
     Bitmap,
     Buffer,
     Element,
-    Predicate,
     Queue,
     Scalar,
     ScalarType,
     Struct,
+    Test,
     Timer,
     Unused,
     check_callable,
@@ -73,7 +73,7 @@ def equal(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Scalar:
     """Declare a field that is saved, and refuses at load any value but the live one."""
     shared = common(name, attribute, since, when)
@@ -88,7 +88,7 @@ def buffer(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Buffer:
     """Declare exactly `size` bytes, in a bytearray (or bytes, which are replaced at load)."""
     shared = common(name, attribute, since, when)
@@ -104,7 +104,7 @@ def variable_buffer(
     fixed: bool = False,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Buffer:
     """Declare as many bytes as the attribute `length` says, at most `maximum`."""
     shared = common(name, attribute, since, when)
@@ -119,7 +119,7 @@ def array(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Array:
     """Declare exactly `count` numbers, in a list (or tuple, bytearray, array)."""
     shared = common(name, attribute, since, when)
@@ -145,7 +145,7 @@ def variable_array(
     fixed: bool = False,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Array:
     """Declare as many numbers as the attribute `length` says, at most `maximum`."""
     shared = common(name, attribute, since, when)
@@ -168,7 +168,7 @@ def struct(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Struct:
     """Declare another object, with a description of its own."""
     shared = common(name, attribute, since, when)
@@ -183,7 +183,7 @@ def struct_array(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Array:
     """Declare exactly `count` objects with one description; loading updates each in place."""
     shared = common(name, attribute, since, when)
@@ -210,7 +210,7 @@ def variable_struct_array(
     fixed: bool = False,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Array:
     """Declare as many objects as the attribute `length` says; `factory()` makes those that lack.
 
@@ -239,7 +239,7 @@ def bitmap(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Bitmap:
     """Declare an int used as a set of `bits` bits."""
     shared = common(name, attribute, since, when)
@@ -252,7 +252,7 @@ def timer(
     *,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Timer:
     """Declare an object whose `deadline` is a virtual time in ns, or None while it is not armed."""
     return Timer(**common(name, attribute, since, when))
@@ -266,7 +266,7 @@ def queue(
     factory: Callable[[], Any] | None = None,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Queue:
     """Declare a list or deque of at most `maximum` elements: a 32-bit count, then the elements.
 
@@ -285,7 +285,7 @@ def linked_queue(
     factory: Callable[[], Any] | None = None,
     attribute: str | None = None,
     since: int = 0,
-    when: Predicate | None = None,
+    when: Test | None = None,
 ) -> Queue:
     """Declare a list or deque as QEMU's QTAILQ: byte 1 before each element, byte 0 at the end."""
     shared = common(name, attribute, since, when)
@@ -293,7 +293,7 @@ def linked_queue(
     return Queue(**shared, element=element, maximum=maximum, factory=factory, linked=True)
 
 
-def unused(size: int, *, since: int = 0, when: Predicate | None = None) -> Unused:
+def unused(size: int, *, since: int = 0, when: Test | None = None) -> Unused:
     """Declare `size` bytes of padding, where QEMU once had a field."""
     shared = common("unused", "unused", since, when)
     _check_positive("unused", "size", size)

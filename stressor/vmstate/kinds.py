@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from stressor.errors import DescriptionError
+from stressor.vmstate.condition import as_predicate
 
 if TYPE_CHECKING:
     from stressor.vmstate.description import Description
@@ -30,6 +31,7 @@ __all__ = [
     "Scalar",
     "ScalarType",
     "Struct",
+    "Test",
     "Timer",
     "Unused",
     "check_callable",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 Predicate: TypeAlias = Callable[[Any], object]
+Test: TypeAlias = "Predicate | str"
 Element: TypeAlias = "ScalarType | Description"
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -90,7 +93,7 @@ class ScalarType:
         *,
         attribute: str | None = None,
         since: int = 0,
-        when: Predicate | None = None,
+        when: Test | None = None,
         read: Callable[[Any], Any] | None = None,
         write: Callable[[Any, Any], object] | None = None,
     ) -> Scalar:
@@ -195,7 +198,7 @@ def wrong(field: str, problem: str, cure: str) -> DescriptionError:
     return DescriptionError("vm", field, problem, cure)
 
 
-def common(name: str, attribute: str | None, since: int, when: Predicate | None) -> dict[str, Any]:
+def common(name: str, attribute: str | None, since: int, when: Test | None) -> dict[str, Any]:
     """Return, checked, what every field has, and the author's line that declares it."""
     check_name(name)
     carrier = name if attribute is None else attribute
@@ -207,6 +210,7 @@ def common(name: str, attribute: str | None, since: int, when: Predicate | None)
         )
     if not isinstance(since, int) or isinstance(since, bool) or since < 0:
         raise wrong(name, f"has since={since!r}", "give the first version that has the field")
+    when = as_predicate(name, when)
     check_callable(name, when=when)
     frame = sys._getframe(1)
     while os.path.dirname(frame.f_code.co_filename) == _HERE and frame.f_back is not None:

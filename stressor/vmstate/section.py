@@ -51,7 +51,7 @@ class Section:
         self._header: Final = identity + struct.pack(">I", description.version)
         self._footer: Final = struct.pack(">BI", FOOTER, section_id)
         self._size: Final = len(self._header)
-        self._loaders: Final[dict[type, Callable[[Any, bytes], None]]] = {}
+        self._loaders: Final[dict[tuple[type, bool], Callable[[Any, bytes], None]]] = {}
 
     def __repr__(self) -> str:
         return f"<Section {self.prefix[:-1]}>"
@@ -66,14 +66,30 @@ class Section:
 
     def load(self, obj: Any, data: bytes) -> None:
         """Load what `save` gave, all or nothing. Raises StreamError."""
-        load = self._loaders.get(obj.__class__)
+        load = self._loaders.get((obj.__class__, True)) or self.loader(obj)
+        load(obj, data)
+
+    def loader(self, sample: Any, *, undo: bool = True) -> Callable[[Any, bytes], None]:
+        """Return `load` for objects of sample's class.
+
+        Without `undo` it takes half the time, and an object whose hooks or rules refuse the bytes
+        is in no defined state then.
+        """
+        key = (sample.__class__, undo)
+        load = self._loaders.get(key)
         if load is None:
             if type(self.description).load is not Description.load:
-                self._load_by_itself(obj, data)
-                return
-            frame = Frame(self._header, self._footer, self.prefix[:-1], self._walk)
-            load = self._loaders[obj.__class__] = compile_load(self.description, obj, frame)
-        load(obj, data)
+                load = self._load_by_itself
+            else:
+                frame = Frame(self._header, self._footer, self.prefix[:-1], self._walk)
+                load = compile_load(self.description, sample, frame, undo=undo)
+            self._loaders[key] = load
+        return load
+
+    @property
+    def packer(self) -> Callable[[Any], tuple[bytes, Hashable]]:
+        """What `pack` calls."""
+        return self._pack
 
     @cached_property
     def _save(self) -> Callable[[Any], bytes]:

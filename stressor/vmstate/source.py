@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from stressor.vmstate.condition import Condition
+
 __all__ = ["CannotCompile", "Module", "Refused", "Source"]
 
 
@@ -40,6 +42,12 @@ class Module:
             name = self._known[key] = f"{stem}{len(self._known)}"
             self.namespace[name] = value
         return name
+
+    def test(self, predicate: Callable[[Any], object], obj: str) -> str:
+        """Return an expression that tests the object in the local `obj`; text is put in line."""
+        if isinstance(predicate, Condition):
+            return predicate.source(obj)
+        return f"{self.constant(predicate)}({obj})"
 
     def struct(self, format: str, method: str) -> str:
         """Return a global name for a method of the big-endian struct of `format`."""
