@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from statistics import median
 from time import perf_counter
 
@@ -9,10 +10,9 @@ from benchmarks import peer, rival
 from benchmarks.measure import Row, at_least, in_turns, ratio
 from devices.uart16550 import UART16550
 from stressor.loop.finding import Oracle
-from stressor.loop.trace import Cycle, ResetMode
+from stressor.loop.trace import Operation, ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
-from stressor.search.plan import Plan
 from stressor.search.seeded import SeededEngine
 from stressor.targets.model import Model, model_of
 from tests.museum.planted import MUSEUM
@@ -23,31 +23,12 @@ _TEN = 10
 
 
 class InTens(SeededEngine):
-    """The fast engine with its save points moved: one after each ten operations."""
+    """The fast engine with a save point after each ten operations."""
 
-    def plan(self, index: int) -> Plan:
-        """Return the engine's plan, cut anew; what is drawn stays the same."""
-        drawn = super().plan(index)
-        operations = [operation for batch in drawn.batches for operation in batch]
-        batches = tuple(
-            tuple(operations[start : start + _TEN])
-            for start in range(0, len(operations) - _TEN + 1, _TEN)
-        )
-        cycles = [cycle for schedule in drawn.schedules for cycle in schedule]
-        donors = [cycle for cycle in cycles if cycle.mode is ResetMode.DONOR] or [
-            Cycle(ResetMode.DONOR, tuple(operations[:12]))
-        ]
-        damage = next((cycle.damage for cycle in cycles if cycle.damage), ())
-        modes = list(ResetMode)
-        schedules = []
-        for first in range(len(modes)):
-            chosen = [modes[(first + at) % len(modes)] for at in range(len(batches))]
-            schedules.append(
-                [donors[0] if mode is ResetMode.DONOR else Cycle(mode) for mode in chosen]
-            )
-        schedule = schedules[index % len(schedules)]
-        schedule[0] = Cycle(schedule[0].mode, schedule[0].operations, damage)
-        return Plan((*batches, ()), tuple(map(tuple, schedules)), drawn.drawn)
+    @staticmethod
+    def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
+        starts = range(0, len(operations) + 1, _TEN)  # what is left over follows the last cycle
+        return tuple(tuple(operations[start : start + _TEN]) for start in starts)
 
 
 def campaign(model: Model, seed: int) -> Campaign:

@@ -23,6 +23,7 @@ __all__ = ["UART16550", "Fifo"]
 
 CRYSTAL: Final = 1_843_200  # Hz, the usual crystal of Table III
 DEPTH: Final = 16
+ZEROS: Final = bytes(DEPTH)
 TRIGGER_LEVELS: Final = (1, 4, 8, 14)  # 8.5, FCR bits 7 and 6
 TIMEOUT_CHARACTERS: Final = 4  # 8.11
 
@@ -90,7 +91,7 @@ class Fifo:
         return byte
 
     def clear(self) -> None:
-        self.data[:] = bytes(DEPTH)
+        self.data[:] = ZEROS
         self.head = 0
         self.count = 0
 

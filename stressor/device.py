@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, TypeVar, overload
+from types import MethodType
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, overload
 
 from stressor.vmstate import Description
 
@@ -91,14 +92,17 @@ class Clock:
 
     def timer(self, callback: Callable[[], object]) -> Timer:
         """Return a new timer, not armed."""
-        timer = Timer(self, callback, len(self.timers))
+        timer: Timer = object.__new__(Timer)
+        timer._clock, timer._callback, timer._order = self, callback, len(self.timers)
+        timer.deadline = None
         self.timers.append(timer)
         return timer
 
     @property
     def next_deadline(self) -> int | None:
         """The earliest deadline of all armed timers."""
-        return min((t.deadline for t in self.timers if t.deadline is not None), default=None)
+        deadlines = [timer.deadline for timer in self.timers if timer.deadline is not None]
+        return min(deadlines) if deadlines else None
 
     def advance(self, duration: int, most: int = -1) -> None:
         """Let `duration` ns pass; every timer that falls due fires at its own time, in order.
@@ -172,14 +176,6 @@ class Line:
         elif self._outputs is not None:
             self._outputs.append(("line", self.name, level))
 
-    def _attach(self, device: Device) -> Line:
-        line: Line = object.__new__(Line)  # not by __init__: a new device is made in every other cycle
-        line.name = self.name
-        line.input = self.input
-        line.initial = line.level = self.initial
-        line._outputs = device.outputs
-        line._changed = None if self._changed is None else getattr(device, self._changed.__name__)
-        return line
 
 
 class Memory:
@@ -192,9 +188,13 @@ class Memory:
     live_attributes: ClassVar[None] = None
 
     def __init__(self, size: int) -> None:
+        self.name = ""
         self.size: Final = size
         self.data = bytearray(0)
         self._outputs: Outputs | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes from `address`."""
@@ -217,10 +217,10 @@ class Memory:
         if address < 0 or size < 0 or address + size > self.size:
             raise IndexError(f"guest memory has {self.size:#x} bytes, not {address:#x}+{size:#x}")
 
-    def _attach(self, device: Device) -> Memory:
+    def _attach(self, outputs: Outputs) -> Memory:
         memory = Memory(self.size)
         memory.data = bytearray(self.size)
-        memory._outputs = device.outputs
+        memory._outputs = outputs
         return memory
 
 
@@ -305,12 +305,21 @@ class Device:
     outputs: Outputs
 
     def __new__(cls, *args: object, **kwargs: object) -> Device:
-        self = super().__new__(cls)
+        # All in one place and without calls: a run makes a new device in every other cycle.
+        lines, memories = _PARTS.get(cls) or _parts(cls)
+        new = object.__new__
+        self = new(cls)
         attributes = self.__dict__
-        attributes["clock"] = Clock()
-        attributes["outputs"] = Outputs()
-        for name, part in _parts(cls):
-            attributes[name] = part._attach(self)
+        clock = attributes["clock"] = new(Clock)
+        clock.now, clock.timers = Clock.epoch, []
+        outputs = attributes["outputs"] = Outputs()
+        for name, is_input, initial, changed in lines:
+            line = attributes[name] = new(Line)
+            line.name, line.input, line.initial, line.level = name, is_input, initial, initial
+            line._outputs = outputs
+            line._changed = None if changed is None else MethodType(changed, self)
+        for memory in memories:
+            attributes[memory.name] = memory._attach(outputs)
         return self
 
     @property
@@ -327,17 +336,23 @@ class Device:
         self.outputs.append(("sent", data))
 
 
-_PARTS: dict[type, tuple[tuple[str, Line | Memory], ...]] = {}
+_Lines: TypeAlias = "tuple[tuple[str, bool, int, Callable[..., object] | None], ...]"
+_PARTS: dict[type, tuple[_Lines, tuple[Memory, ...]]] = {}
 
 
-def _parts(cls: type) -> tuple[tuple[str, Line | Memory], ...]:
-    parts = _PARTS.get(cls)
-    if parts is None:
-        found: dict[str, Line | Memory] = {
-            name: part
-            for base in reversed(cls.__mro__)
-            for name, part in vars(base).items()
-            if isinstance(part, Line | Memory)
-        }
-        parts = _PARTS[cls] = tuple(found.items())
-    return parts
+def _parts(cls: type) -> tuple[_Lines, tuple[Memory, ...]]:
+    """Return what each instance of a class gets of its own: lines as plain data, and memories."""
+    declared = {
+        name: part
+        for base in reversed(cls.__mro__)
+        for name, part in vars(base).items()
+        if isinstance(part, Line | Memory)
+    }
+    lines = []
+    for name, part in declared.items():
+        if isinstance(part, Line):
+            changed = None if part._changed is None else getattr(cls, part._changed.__name__)
+            lines.append((name, part.input, part.initial, changed))
+    memories = tuple(part for part in declared.values() if isinstance(part, Memory))
+    _PARTS[cls] = tuple(lines), memories
+    return _PARTS[cls]

@@ -20,6 +20,7 @@ from stressor.vmstate.damage import damaged
 
 __all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_schedule", "trace_of"]
 
+_IN_PLACE = ResetMode.IN_PLACE  # looking it up in its class costs as much as a call
 Batches = Sequence[Sequence[Operation]]
 
 
@@ -155,7 +156,7 @@ def _cycle(
         if not checks.restores and target.save_again() != snapshot.data:
             return False
     target.reset(cycle, snapshot)
-    if mode is ResetMode.IN_PLACE:
+    if mode is _IN_PLACE:
         if checks.fresh:
             after = target.examine()
             if after != pristine and after != target.pristine():

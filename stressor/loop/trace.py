@@ -51,6 +51,8 @@ class ResetMode(StrEnum):
     DONOR = "donor"
     """Another instance that was driven by other operations and then reset."""
 
+    __hash__ = str.__hash__  # an enumeration's own is Python code, and a run counts every cycle
+
 
 @dataclass(frozen=True, slots=True)
 class Cycle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from time import monotonic
 
 from stressor.loop.coverage import FieldCoverage
@@ -31,6 +32,8 @@ _FRUITLESS = 50  # investigations in a row that found nothing new; from then on 
 _BUDGET = 2_000  # tries to shrink a trace
 _HUNG_BUDGET = 24  # the same for a trace that hangs, where each try waits for the watchdog
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
+_MODE = attrgetter("mode")
+_DAMAGE = attrgetter("damage")
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
 
@@ -108,23 +111,31 @@ class Campaign:
             yield from self._look(trace_of(batches, (), len(batches), 0))
         if not batches:
             return
-        for number, schedule in enumerate(plan.schedules):
-            if limit is not None:
-                schedule = schedule[: limit - self.cycles]
-            if not schedule:
-                return
-            batches_now = batches[: len(schedule) + 1]
-            schedule = schedule[: len(batches_now)]
-            coverage = self._coverage if number == 0 else None
-            parted = self._run(recording, batches_now, schedule, coverage)
-            if parted is None:
-                whole = len(batches_now) == len(plan.batches)
-                self._count(batches_now, schedule, plan.drawn if whole else None)
-                continue
-            done, begun = parted
-            self._count(batches_now[:done], schedule[:begun], None)
-            if self._worthwhile():
-                yield from self._look(trace_of(batches_now, schedule, done, begun))
+        whole = 0
+        try:
+            for number, schedule in enumerate(plan.schedules):
+                batches_now = batches
+                if limit is not None and len(schedule) > limit - self.cycles:
+                    schedule = schedule[: limit - self.cycles]
+                    batches_now = batches[: len(schedule) + 1]
+                schedule = schedule[: len(batches_now)]
+                if not schedule:
+                    return
+                coverage = self._coverage if number == 0 else None
+                parted = self._run(recording, batches_now, schedule, coverage)
+                if parted is None and len(batches_now) == len(plan.batches):
+                    whole += 1
+                    self._count_cycles(schedule)
+                    continue
+                done, begun = parted or (len(batches_now), len(schedule))
+                self._count_cycles(schedule[:begun])
+                self._count_operations(batches_now[:done])
+                if parted is not None and self._worthwhile():
+                    yield from self._look(trace_of(batches_now, schedule, done, begun))
+        finally:
+            if whole:
+                self.operations += whole * sum(plan.drawn)
+                self._drawn = [total + whole * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
 
     def _record(
         self, batches: Sequence[Sequence[Operation]]
@@ -156,21 +167,18 @@ class Campaign:
         finally:
             subject.close()
 
-    def _count(
-        self, batches: Sequence[Sequence[Operation]], schedule: Sequence[Cycle], drawn: Sequence[int] | None
-    ) -> None:
+    def _count_cycles(self, schedule: Sequence[Cycle]) -> None:
         self.cycles += len(schedule)
-        self.operations += sum(map(len, batches))
-        for cycle in schedule:
-            self._modes[cycle.mode] += 1
-            self._damaged += bool(cycle.damage)
-        if drawn is None:  # a plan that was cut short: count what was left of it
-            for operation in (operation for batch in batches for operation in batch):
-                kind = kind_of(self._type.operations, operation)
-                if kind is not None:
-                    self._drawn[self._type.operations.index(kind)] += 1
-        else:
-            self._drawn = [total + count for total, count in zip(self._drawn, drawn, strict=True)]
+        self._modes.update(map(_MODE, schedule))
+        self._damaged += sum(map(bool, map(_DAMAGE, schedule)))
+
+    def _count_operations(self, batches: Sequence[Sequence[Operation]]) -> None:
+        """Count the operations of a plan that was cut short, by their kind."""
+        for operation in (operation for batch in batches for operation in batch):
+            self.operations += 1
+            kind = kind_of(self._type.operations, operation)
+            if kind is not None:
+                self._drawn[self._type.operations.index(kind)] += 1
 
     def _worthwhile(self) -> bool:
         self._fruitless += 1

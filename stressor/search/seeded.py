@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from random import Random
 
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Source, Strategy
@@ -23,11 +24,14 @@ __all__ = ["SeededEngine"]
 _GROWING = {1: 16, 100: 48, 1_000: 192}  # values drawn from an author's strategy at its first, 100th ... use
 _LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
+_APART = (13, 40, 100)  # operations between two bursts: the most, half of that is usual
+_BATCHES = (2, 6, 10, 16)  # operations between two save points, usually
 _FEWEST = 3  # kinds in a swarm mix
+_SHARES = (0.3, 0.5, 0.7, 0.9)  # of all kinds in a swarm mix
 _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
-_EPOCH = 64  # plans after which these are drawn anew
+_EPOCH = 128  # plans after which these are drawn anew
 
 
 class SeededEngine:
@@ -41,14 +45,17 @@ class SeededEngine:
         self._plain = {mode: Cycle(mode) for mode in self._modes}
         self._epoch = -1
         self._kinds = [_Kind(at, kind, seed, self._name) for at, kind in enumerate(target_type.operations)]
-        self._weights = [kind.weight for kind in target_type.operations]
+        self._drawable = self._kinds
+        self._evenly = self._each_by_weight()
 
     def exclude(self, label: str) -> bool:
         """Leave the kind with this label out of further plans; return whether any other is left."""
-        for at, kind in enumerate(self._kinds):
-            if kind.label == label:
-                self._weights[at] = 0.0
-        return any(self._weights)
+        self._drawable = [kind for kind in self._drawable if kind.label != label]
+        self._evenly = self._each_by_weight()
+        return bool(self._drawable)
+
+    def _each_by_weight(self) -> list[_Kind]:
+        return [kind for kind in self._drawable for _ in range(kind.times)]
 
     def plan(self, index: int) -> Plan:
         """Return plan `index`."""
@@ -59,13 +66,12 @@ class SeededEngine:
                 kind.enter(self._epoch)
         length = _LENGTHS[int(random.random() * len(_LENGTHS))]
         operations, kinds = self._operations(random, length, uniform=index % 4 == 0)
-        batches = _cut(random, operations)
+        batches = self._cut(random, operations)
         counts = Counter(kinds)
-        drawn = tuple(counts[at] for at in range(len(self._kinds)))
+        drawn = tuple(map(counts.get, range(len(self._kinds)), repeat(0)))
         cycles = self._plain
         if ResetMode.DONOR in cycles:
-            driven = tuple(self._operations(random, _DONOR, uniform=False)[0])
-            cycles = cycles | {ResetMode.DONOR: Cycle(ResetMode.DONOR, driven)}
+            cycles = cycles | {ResetMode.DONOR: Cycle(ResetMode.DONOR, self._donor(random))}
         count = len(self._modes)
         turns = [cycles[mode] for mode in self._modes] * (len(batches) // count + 2)
         schedules = [turns[first : first + len(batches) - 1] for first in range(count)]
@@ -78,60 +84,77 @@ class SeededEngine:
 
     def _operations(self, random: Random, length: int, *, uniform: bool) -> tuple[list[Operation], list[int]]:
         """Return operations, and for each the index of its kind."""
-        kinds, met = self._mix(random, uniform), [0] * _MET
-        chance = random.random
-        burst = 0.0 if uniform else (0.02, 0.05, 0.15)[int(3 * chance())]
+        kinds = self._mix(random, uniform)
+        chance, count = random.random, len(kinds)
+        if uniform:
+            met = [0] * _MET
+            mixed = [kinds[int(chance() * count)] for _ in range(length)]
+            return [kind.draw(random, met) for kind in mixed], [kind.index for kind in mixed]
+        ready = [kind.ready or kind.fill() for kind in kinds]
+        apart = _APART[int(len(_APART) * chance())]
         operations: list[Operation] = []
         drawn: list[int] = []
-        while len(operations) < length:
-            kind = kinds[int(chance() * len(kinds))]
-            if chance() >= burst:
-                operations.append(kind.draw(random, met) if uniform else kind.ready[int(chance() * _READY)])
-                drawn.append(kind.index)
-                continue
+        while True:
+            picked = [int(chance() * count) for _ in range(int(chance() * apart))]
+            operations += [ready[at][int(chance() * _READY)] for at in picked]
+            drawn += [kinds[at].index for at in picked]
+            if len(operations) >= length:
+                return operations[:length], drawn[:length]
+            at = int(chance() * count)
             times = _BURSTS[int(chance() * len(_BURSTS))]
-            drawn.extend([kind.index] * times)
+            drawn += [kinds[at].index] * times
             if chance() < 0.3:
-                operations.extend([kind.ready[int(chance() * _READY)]] * times)
+                operations += [ready[at][int(chance() * _READY)]] * times
             else:
-                operations.extend([kind.ready[int(chance() * _READY)] for _ in range(times)])
-        return operations[:length], drawn[:length]
+                operations += [ready[at][int(chance() * _READY)] for _ in range(times)]
+
+    def _donor(self, random: Random) -> tuple[Operation, ...]:
+        """Return a few operations of any kind."""
+        kinds, chance = self._mix(random, True), random.random
+        picked = [kinds[int(chance() * len(kinds))] for _ in range(_DONOR)]
+        return tuple([(kind.ready or kind.fill())[int(chance() * _READY)] for kind in picked])
 
     def _mix(self, random: Random, uniform: bool) -> list[_Kind]:
         """Return the kinds that take part, each as often as its weight says (twice for 1)."""
-        kinds = self._kinds
-        if uniform or len(kinds) <= 3:
-            return [kind for kind, weight in zip(kinds, self._weights, strict=True) for _ in range(round(2 * weight))]
-        share = (0.3, 0.5, 0.7, 0.9)[int(4 * random.random())]
-        drawable = [(kind, weight) for kind, weight in zip(kinds, self._weights, strict=True) if weight]
-        chosen = [pair for pair in drawable if random.random() < share]
-        while len(chosen) < min(_FEWEST, len(drawable)):
-            chosen.append(drawable[int(random.random() * len(drawable))])
+        drawable = self._drawable
+        if uniform or len(drawable) <= _FEWEST:
+            return self._evenly
+        chance = random.random
+        share = _SHARES[int(len(_SHARES) * chance())]
+        chosen = [kind for kind in drawable if chance() < share]
+        while len(chosen) < _FEWEST:
+            chosen.append(drawable[int(chance() * len(drawable))])
         mix: list[_Kind] = []
-        for kind, weight in chosen:
-            mix.extend([kind] * max(1, round(2 * weight * (0.5 + 2 * random.random()))))
+        for kind in chosen:
+            mix += [kind] * kind.turns[int(len(kind.turns) * chance())]
         return mix
 
-
-def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
-    """Cut operations into batches: a save point can lie before, between and behind any of them."""
-    typical = (2, 6, 10, 16)[int(4 * random.random())]
-    batches, start = [], 0
-    while start < len(operations):
-        size = int(random.random() * 2 * typical)
-        batches.append(tuple(operations[start : start + size]))
-        start += size
-    batches.append(())
-    return tuple(batches)
+    @staticmethod
+    def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
+        """Cut operations into batches: a save point can lie before, between and behind any of them."""
+        typical = _BATCHES[int(len(_BATCHES) * random.random())]
+        batches, start = [], 0
+        while start < len(operations):
+            size = int(random.random() * 2 * typical)
+            batches.append(tuple(operations[start : start + size]))
+            start += size
+        batches.append(())
+        return tuple(batches)
 
 
 class _Kind:
     """One kind of operation with its arguments' sources turned into drawing functions."""
 
-    __slots__ = ("_drawers", "_epoch", "_fixed", "_leading", "_name", "_names", "_ready", "_seed", "index", "label")
+    __slots__ = (
+        "_drawers", "_epoch", "_fixed", "_leading", "_name", "_names", "_seed", "index", "label", "ready", "times",
+        "turns",
+    )  # fmt: skip
 
     def __init__(self, index: int, kind: OperationType, seed: int, target: str) -> None:
         self.index = index
+        self.times = round(2 * kind.weight)
+        self.turns = tuple(max(1, round(2 * kind.weight * (0.6 + 0.4 * step))) for step in range(5))
+        """How often it may stand in a mix."""
         self._name = kind.name
         self.label = kind.label
         self._leading = kind.leading
@@ -142,27 +165,29 @@ class _Kind:
         self._fixed = None if kind.sources else Operation(kind.name, kind.leading)
         self._seed, self._names = seed, (target, kind.label)
         self._epoch = -1
-        self._ready: list[Operation] = []
+        self.ready: list[Operation] = []
 
     def enter(self, epoch: int) -> None:
-        """Let `ready` be the operations of this epoch."""
+        """Empty `ready` when another epoch begins."""
         if epoch != self._epoch:
             self._epoch = epoch
-            self._ready = []
+            self.ready = []
 
-    @property
-    def ready(self) -> list[Operation]:
-        """Operations of this kind to choose from, the same throughout an epoch."""
-        if not self._ready:
-            random = generator(self._seed, *self._names, "epoch", self._epoch)
-            met = [0] * _MET
-            self._ready = [self.draw(random, met) for _ in range(_READY)]
-        return self._ready
+    def fill(self) -> list[Operation]:
+        """Return `ready`, filled with operations to choose from, the same throughout an epoch."""
+        random = generator(self._seed, *self._names, "epoch", self._epoch)
+        met = [0] * _MET
+        self.ready = [self.draw(random, met) for _ in range(_READY)]
+        return self.ready
 
     def draw(self, random: Random, met: list[int]) -> Operation:
+        """Return a new operation of this kind."""
+        drawers = self._drawers
+        if len(drawers) == 1:  # most are
+            return Operation(self._name, (*self._leading, drawers[0](random, met)))
         if self._fixed is not None:
             return self._fixed
-        return Operation(self._name, (*self._leading, *[draw(random, met) for draw in self._drawers]))
+        return Operation(self._name, (*self._leading, *[draw(random, met) for draw in drawers]))
 
 
 def _drawer(source: Source, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
@@ -199,19 +224,20 @@ def _drawn(strategy: object, random: Random, what: str) -> Callable[[Random, lis
 def _register_value(bits: int) -> Callable[[Random, list[int]], Argument]:
     ones = (1 << bits) - 1
     edges = (0, ones, 1, ones >> 1, 1 << bits - 1)
+    single = [1 << bit for bit in range(bits)]
 
     def draw(random: Random, met: list[int]) -> int:
         chance = random.random()
-        if chance < 0.2:
-            value = edges[int(random.random() * len(edges))]
+        if chance >= 0.65:
+            value = random.getrandbits(bits)
+        elif chance < 0.2:
+            value = edges[int(chance * 25)]  # the same number says which: it is below 5
         elif chance < 0.4:
-            value = 1 << int(random.random() * bits)
+            value = single[int((chance - 0.2) * 5 * bits)]
         elif chance < 0.55:
             value = met[int(random.random() * _MET)] & ones
-        elif chance < 0.65:
-            value = random.getrandbits(bits) & random.getrandbits(bits)
         else:
-            value = random.getrandbits(bits)
+            value = random.getrandbits(bits) & random.getrandbits(bits)
         met[value % _MET] = value
         return value
 

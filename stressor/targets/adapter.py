@@ -146,6 +146,8 @@ class _PlainBinding:
             raise StreamError(f"{self.prefix}state", 0, str(error) or "refused") from error
         return device if loaded is None or not isinstance(loaded, type(device)) else loaded
 
+    offer = load
+
     def broken(self, device: Any) -> str | None:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from stressor.device import Clock, Line, Memory, Outputs
@@ -13,6 +14,9 @@ from stressor.loop.watchdog import Hung
 from stressor.vmstate.live import LiveState, without_indexes
 
 __all__ = ["Binding", "Board", "InProcessTarget"]
+
+_level: Callable[[Line], int] = attrgetter("level")
+_FRESH, _POISON, _DONOR = ResetMode.FRESH, ResetMode.POISON, ResetMode.DONOR
 
 
 class Board(NamedTuple):
@@ -61,6 +65,7 @@ class Binding(Protocol):
     def board(self, device: Any) -> Board:
         """Return what the board holds of a device; lines and memories always in one order."""
 
+
     def reset(self, device: Any) -> None:
         """Reset the device in place."""
 
@@ -68,7 +73,12 @@ class Binding(Protocol):
         """Return the saved bytes, their layout, and what `load` wants beside the bytes."""
 
     def load(self, device: Any, data: bytes, beside: Any) -> Any:
-        """Load; return the device, which may be another object than before."""
+        """Load what was saved; return the device, which may be another object than before.
+
+        When it raises, the device is in no defined state."""
+
+    def offer(self, device: Any, data: bytes, beside: Any) -> Any:
+        """Load what may be damaged; when it raises StreamError, the device is to be as it was."""
 
     def broken(self, device: Any) -> str | None:
         """Return the first invariant that does not hold."""
@@ -95,6 +105,7 @@ class InProcessTarget:
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
         self._functions = binding.functions
+        self._save, self._load = binding.save, binding.load
         self._digest = binding.live.digest
         self._spare: Any = None
         self.repairs: Collection[str] = ()
@@ -105,7 +116,6 @@ class InProcessTarget:
     def _adopt(self, device: Any) -> None:
         self.device = device
         self._outputs, self._clock, self._lines, self._inputs, self._memories = self._binding.board(device)
-        self._outputs.clear()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         outputs = self._outputs
@@ -124,39 +134,38 @@ class InProcessTarget:
         """Nothing to do either."""
 
     def save(self) -> Snapshot:
+        kept = None
         if not self.repairs:
-            data, layout, beside = self._binding.save(self.device)
-            kept = None
+            data, layout, beside = self._save(self.device)
         else:
             live = self._binding.live
             kept = live.keep(self.device, self.repairs)
-            data, layout, beside = self._binding.save(self.device)
+            data, layout, beside = self._save(self.device)
             live.put_back(self.device, kept, self.repairs)
-        levels = [line.level for line in self._lines]
-        return Snapshot(data, layout, (self._clock.now, levels, beside, kept))
+        return Snapshot(data, layout, (self._clock.now, [*map(_level, self._lines)], beside, kept))
 
     def save_again(self) -> bytes:
-        data, _, _ = self._binding.save(self.device)
-        return data
+        return self._save(self.device)[0]
 
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
         mode = cycle.mode
-        if mode is ResetMode.FRESH:
+        if mode is _FRESH:
             self._replace(self._create())
-        elif mode is ResetMode.DONOR:
+        elif mode is _DONOR:
             self._replace(self._donor(cycle.operations))
-            if self.uncleared:
-                self._clear()
+            self._reset_in_place()
         else:
-            for line in self._inputs:
-                line.level = line.initial
-            self._binding.reset(self.device)
-            if self.uncleared:
-                self._clear()
-            if mode is ResetMode.POISON:
+            self._reset_in_place()
+            if mode is _POISON:
                 keep = self._binding.absent(snapshot.data, snapshot.layout)
                 self._binding.live.scribble(self.device, keep)
-        self._outputs.clear()
+
+    def _reset_in_place(self) -> None:
+        for line in self._inputs:
+            line.level = line.initial
+        self._binding.reset(self.device)
+        if self.uncleared:
+            self._clear()
 
     def _clear(self) -> None:
         fresh = self._binding.live.keep(self._create(), self.uncleared)
@@ -171,14 +180,16 @@ class InProcessTarget:
 
     def _replace(self, device: Any) -> None:
         self._spare = self.device
-        before = self._memories
+        before, now = self._memories, self._clock.now
         self._adopt(device)
-        for memory, old in zip(self._memories, before, strict=True):
-            # an exchange, so that a spare device does not share the memory of the one in use
-            memory.data, old.data = old.data, memory.data
+        self._clock.now = now
+        if before:
+            for memory, old in zip(self._memories, before, strict=True):
+                # an exchange, so that a spare device does not share the memory of the one in use
+                memory.data, old.data = old.data, memory.data
 
     def _donor(self, operations: Sequence[Operation]) -> Any:
-        """Return another device than the subject: an earlier one if there is, driven and reset."""
+        """Return another device than the subject, driven: an earlier one if there is."""
         device = self._spare
         if device is None:
             device = self._create()
@@ -188,34 +199,35 @@ class InProcessTarget:
                 functions[name](device, *arguments)
         except (Exception, Hung):  # a donor only has to be in another state; the rest is RUNS_ALONE's
             pass
-        board = self._binding.board(device)
-        board.clock.now = self._clock.now
-        for line in board.inputs:
-            line.level = line.initial
-        self._binding.reset(device)
         return device
 
     def load(self, snapshot: Snapshot) -> list[object]:
-        board: Any = snapshot.board
-        now, levels, beside, kept = board
-        self._restore_board(now, levels)
-        outputs = self._outputs
-        outputs.clear()
-        device = self._binding.load(self.device, snapshot.data, beside)
-        emitted = outputs[:]
-        if device is not self.device:
-            self._replace(device)
-        if self.repairs and kept:
-            self._binding.live.put_back(self.device, kept, self.repairs)
-        return emitted
+        return self._put(snapshot, self._load)
 
     def offer(self, snapshot: Snapshot) -> list[object]:
-        was = self._clock.now, [line.level for line in self._lines]
+        was = self._clock.now, [*map(_level, self._lines)]
         try:
-            return self.load(snapshot)
+            return self._put(snapshot, self._binding.offer)
         except StreamError:
             self._restore_board(*was)
             raise
+
+    def _put(self, snapshot: Snapshot, load: Callable[[Any, bytes, Any], Any]) -> list[object]:
+        data, _, (now, levels, beside, kept) = snapshot  # type: ignore[misc]
+        self._clock.now = now
+        lines = self._lines
+        if [*map(_level, lines)] != levels:
+            for line, level in zip(lines, levels):  # noqa: B905  # one device's lines both
+                line.level = level
+        outputs = self._outputs
+        outputs.clear()
+        device = load(self.device, data, beside)
+        emitted = outputs[:]
+        if device is not self.device:
+            self._replace(device)
+        if kept and self.repairs:
+            self._binding.live.put_back(self.device, kept, self.repairs)
+        return emitted
 
     def _restore_board(self, now: int, levels: Sequence[int]) -> None:
         self._clock.now = now

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError, StateError
@@ -94,8 +95,9 @@ class _DeviceBinding:
         # an input line is the board's: it is put back before a load, whatever the device does
         self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
         self.live = LiveState({*self.description.unsaved, *self._inputs})
-        self._pack = self.section.pack
-        self._load = self.section.load
+        self._pack = self.section.packer
+        self._load = self.section.loader(sample, undo=False)
+        self._parts = tuple(map(_getter, (("outputs", "clock"), self._lines, self._inputs, self._memories)))
         self._fields = self.description.attributes
         self._unsaved = self.description.unsaved
         self._absent: dict[Hashable, frozenset[str]] = {}
@@ -115,13 +117,8 @@ class _DeviceBinding:
 
     def board(self, device: Device) -> Board:
         attributes = device.__dict__
-        return Board(
-            attributes["outputs"],
-            attributes["clock"],
-            [attributes[name] for name in self._lines],
-            [attributes[name] for name in self._inputs],
-            [attributes[name] for name in self._memories],
-        )
+        ends, lines, inputs, memories = self._parts
+        return Board(*ends(attributes), lines(attributes), inputs(attributes), memories(attributes))
 
     def reset(self, device: Device) -> None:
         device.reset()
@@ -135,6 +132,10 @@ class _DeviceBinding:
 
     def load(self, device: Device, data: bytes, beside: None) -> Device:
         self._load(device, data)
+        return device
+
+    def offer(self, device: Device, data: bytes, beside: None) -> Device:
+        self.section.load(device, data)
         return device
 
     def field(self, attribute: str) -> FieldInfo:
@@ -173,6 +174,15 @@ class _DeviceBinding:
             if len(self._absent) < 1024:
                 self._absent[layout] = found
         return found
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that gets several items in one go."""
+    if not names:
+        return lambda items: ()
+    if len(names) == 1:
+        return lambda items: (items[names[0]],)
+    return itemgetter(*names)
 
 
 def _function(cls: type[Device], path: str) -> Callable[..., object]:

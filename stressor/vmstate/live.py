@@ -22,6 +22,7 @@ from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
 
 __all__ = ["LiveState", "same", "without_indexes"]
 
+_SCRIBBLERS: Final = 256  # choices of subsections for which that function is kept
 _SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
 
 
@@ -125,7 +126,7 @@ class LiveState:
             except (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError):
                 pass
         scribble = ScribbleLearner(self._unsaved | keep).learn(root)
-        if len(self._scribblers) < _SHAPES:
+        if len(self._scribblers) < _SCRIBBLERS:
             self._scribblers[keep] = scribble
         scribble(root)
 
