@@ -10,26 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from stressor.errors import StateError, StreamError
+from stressor.loop.careful import Careful, Stop
 from stressor.loop.causes import causes
 from stressor.loop.cycle import Checks, damaged_snapshot
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
-from stressor.loop.ledger import Attributes, Ledger
-from stressor.loop.plain import output, outputs, plain, text, where
+from stressor.loop.gate import run_alone
+from stressor.loop.ledger import Attributes
+from stressor.loop.plain import output, outputs, plain, text
 from stressor.loop.target import Snapshot, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import same, without_indexes
 
 __all__ = ["investigate"]
-
-T = TypeVar("T")
-
-
-class _Stop(Exception):
-    """The trace cannot go on."""
 
 
 def investigate(
@@ -39,63 +34,28 @@ def investigate(
     watchdog: Watchdog,
     *,
     gate: bool = True,
+    raises: bool = False,
 ) -> list[Divergence]:
     """Run `trace` and return every divergence, one for each fingerprint, in the order of appearance.
 
     With `gate` two twins run the operations alone first; when these part, raise or hang, that is
-    the only divergence. Returns an empty list when nothing diverged.
+    the only divergence. `raises` says that they are known to. Returns an empty list when nothing
+    diverged.
     """
     if gate:
-        alone = _Investigation(target_type, trace, checks, watchdog).run_alone()
+        alone = run_alone(target_type, trace, checks, watchdog, raises=raises)
         if alone is not None:
             return [alone]
     return _Investigation(target_type, trace, checks, watchdog).run()
 
 
-class _Investigation:
+class _Investigation(Careful):
     def __init__(
         self, target_type: TargetType, trace: Sequence[Step], checks: Checks, watchdog: Watchdog
     ) -> None:
-        self._type = target_type
+        super().__init__(target_type, checks, watchdog)
         self._trace = trace
-        self._checks = checks
-        self._watchdog = watchdog
-        self._ledger = Ledger(target_type, checks.oracles)
         self._suspects: list[Divergence] = []
-
-    # The gate
-
-    def run_alone(self) -> Divergence | None:
-        """Run the operations on two twins, without any cycle."""
-        first, second = self._type.open(), self._type.open()
-        try:
-            for index, step in enumerate(self._trace):
-                self._ledger.step = index
-                if isinstance(step, Cycle):
-                    continue
-                answer = self._execute(first, step, Oracle.RUNS_ALONE)
-                other = self._execute(second, step, Oracle.RUNS_ALONE)
-                if answer != other or first.examine() != second.examine():
-                    return self._nondeterministic(first, second, step, answer, other)
-        except _Stop:
-            return next(iter(self._ledger.found.values()))
-        finally:
-            first.close()
-            second.close()
-        return None
-
-    def _nondeterministic(
-        self, first: Target, second: Target, step: Operation, answer: list[object], other: list[object]
-    ) -> Divergence | None:
-        changes = self._ledger.changes(first, first.attributes(), second.attributes(), {})
-        if not changes:
-            if answer == other:
-                return None
-            changes = [self._ledger.output_change(step, answer, other)]
-        return self._ledger.divergence(
-            Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, changes, first, labels=("one twin", "the other"),
-            detail="two devices that got the same operations and no cycle",
-        )  # fmt: skip
 
     # The trace
 
@@ -111,7 +71,7 @@ class _Investigation:
                 else:
                     self._operation(subject, twin, step)
             self._drifted(subject, twin)
-        except _Stop:
+        except Stop:
             pass
         finally:
             subject.close()
@@ -123,7 +83,7 @@ class _Investigation:
         try:
             wanted = twin.execute([step])
         except (Exception, Hung):  # without any cycle: the gate's business
-            raise _Stop from None
+            raise Stop from None
         finally:
             self._watchdog.inside = False
         answer = self._execute(subject, step, Oracle.RESUMES_ALIKE)
@@ -152,7 +112,7 @@ class _Investigation:
                     detail="what came back from the load was equal, what came of it afterwards was not",
                 )
             )  # fmt: skip
-        raise _Stop
+        raise Stop
 
     # One cycle
 
@@ -205,7 +165,7 @@ class _Investigation:
                     declared=subject.field(name.removeprefix(self._type.prefix)).declared,
                 )
             )  # fmt: skip
-            raise _Stop from None
+            raise Stop from None
 
     def _purity(
         self, subject: Target, before: Callable[[], Attributes], digest: bytes, snapshot: Snapshot
@@ -273,7 +233,7 @@ class _Investigation:
                     detail=error.problem, before=snapshot.data,
                 )
             )  # fmt: skip
-            raise _Stop from None
+            raise Stop from None
 
     def _noise(self, subject: Target, before: Attributes, emitted: list[object]) -> None:
         name, value = output(emitted[0])
@@ -345,36 +305,6 @@ class _Investigation:
                 )
             )  # fmt: skip
 
-    # Device code
-
-    def _execute(self, target: Target, step: Operation, oracle: Oracle) -> list[object]:
-        return self._run(self._ledger.label(step), oracle, lambda: target.execute([step]))
-
-    def _run(self, name: str, oracle: Oracle, action: Callable[[], T]) -> T:
-        """Run device code; whatever it raises, but refusals, is a divergence that ends the trace."""
-        self._watchdog.beats += 1
-        self._watchdog.inside = True
-        try:
-            return action()
-        except (StreamError, StateError):
-            raise
-        except Hung as hung:
-            self._raised(name, oracle, Cause.HUNG, str(hung), "")
-        except Exception as error:
-            self._raised(name, oracle, Cause.CRASHED, f"{type(error).__name__}: {error}"[:200], where(error))
-        finally:
-            self._watchdog.inside = False
-        raise _Stop
-
-    def _raised(self, name: str, oracle: Oracle, cause: Cause, said: str, place: str) -> None:
-        change = FieldChange(self._type.prefix + name, "returns", said)
-        self._ledger.add(
-            Divergence(
-                oracle, cause, change, self._ledger.step, self._ledger.mode, labels=("should", "did"),
-                detail=f"raised at {place}" if place else "", declared=place or None,
-            )
-        )  # fmt: skip
-
     def _invariant(self, subject: Target, when: str) -> None:
         if not self._checks.invariants:
             return
@@ -387,4 +317,4 @@ class _Investigation:
                     detail=f"does not hold {when}",
                 )
             )  # fmt: skip
-            raise _Stop
+            raise Stop

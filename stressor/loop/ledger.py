@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
-from stressor.loop.operations import kind_of
+from stressor.loop.operations import Kinds
 from stressor.loop.plain import output, outputs, plain
 from stressor.loop.target import Snapshot, Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
@@ -21,6 +21,7 @@ class Ledger:
 
     def __init__(self, target_type: TargetType, oracles: Collection[Oracle]) -> None:
         self._type = target_type
+        self._kinds = Kinds(target_type.operations)
         self._oracles = oracles
         self._attributes: dict[str, str] = {}
         self.step = 0
@@ -78,7 +79,7 @@ class Ledger:
 
     def label(self, step: Operation) -> str:
         """Return what reports call an operation: `read lsr`."""
-        kind = kind_of(self._type.operations, step)
+        kind = self._kinds.of(step)
         return kind.label if kind is not None else step.name
 
     def split(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from stressor.loop.trace import Argument, Operation
 
-__all__ = ["Duration", "OneOf", "OperationType", "RegisterValue", "Source", "Strategy", "kind_of"]
+__all__ = ["Duration", "Kinds", "OneOf", "OperationType", "RegisterValue", "Source", "Strategy", "kind_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,31 @@ class OperationType:
     sources: tuple[Source, ...] = ()
     weight: float = 1.0
 
-    def matches(self, operation: Operation) -> bool:
-        """Return whether `operation` is of this kind."""
-        return (
-            operation.name == self.name
-            and operation.arguments[: len(self.leading)] == self.leading
-        )
+
+class Kinds:
+    """Finds the kind that an operation is of: of all that it matches the one that says most about it."""
+
+    def __init__(self, kinds: Sequence[OperationType]) -> None:
+        self._kinds = kinds
+        self._by_name: dict[str, list[tuple[int, OperationType]]] = {}
+        for index, kind in enumerate(kinds):
+            self._by_name.setdefault(kind.name, []).append((index, kind))
+        for fitting in self._by_name.values():
+            fitting.sort(key=lambda pair: -len(pair[1].leading))
+
+    def index(self, operation: Operation) -> int | None:
+        """Return the place of its kind among all, None when it is of none."""
+        for index, kind in self._by_name.get(operation.name, ()):
+            if operation.arguments[: len(kind.leading)] == kind.leading:
+                return index
+        return None
+
+    def of(self, operation: Operation) -> OperationType | None:
+        """Return its kind, None when it is of none."""
+        index = self.index(operation)
+        return None if index is None else self._kinds[index]
 
 
 def kind_of(kinds: Sequence[OperationType], operation: Operation) -> OperationType | None:
-    """Return the kind that an operation is of: of all that it matches the one that says most about it."""
-    fitting = [kind for kind in kinds if kind.matches(operation)]
-    return max(fitting, key=lambda kind: len(kind.leading), default=None)
+    """Return the kind that one operation is of; for many of them see `Kinds`."""
+    return Kinds(kinds).of(operation)

@@ -100,6 +100,9 @@ class Target(Protocol):
     def attributes(self) -> dict[str, object]:
         """Return every live attribute by path, also those declared unsaved; slow."""
 
+    def value(self, attribute: str) -> object:
+        """Return one live attribute, as `attributes` does; None when there is no such. Fast."""
+
     def derived(self) -> dict[str, object]:
         """Return the live attributes that are declared unsaved; fast when there are few."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stressor.loop.finding import ABSENT
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Step
 from stressor.loop.watchdog import Hung, Watchdog
@@ -20,7 +19,9 @@ def last_written(
     target = target_type.open()
     found = None
     try:
-        value = target.attributes().get(attribute, ABSENT)
+        if attribute not in target.attributes():
+            return None
+        value = target.value(attribute)
         digest = target.examine()
         compared = target.field(attribute).unsaved is None
         for index, step in enumerate(trace[:before]):
@@ -33,7 +34,7 @@ def last_written(
             was, digest = digest, target.examine()
             if compared and digest == was:
                 continue
-            now = target.attributes().get(attribute, ABSENT)
+            now = target.value(attribute)
             if not same(now, value):
                 found, value = index, now
     except (Exception, Hung):  # only a nicety in a report: never worth failing for

@@ -13,7 +13,7 @@ from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_o
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
 from stressor.loop.investigate import investigate
-from stressor.loop.operations import kind_of
+from stressor.loop.operations import Kinds
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
@@ -69,6 +69,7 @@ class Campaign:
         self._uncleared: set[str] = set()
         self._fruitless = 0
         self._ended = False
+        self._kinds = Kinds(target_type.operations)
         self._drawn = [0] * len(target_type.operations)
         self._modes: Counter[ResetMode] = Counter()
         self._damaged = 0
@@ -105,7 +106,8 @@ class Campaign:
         if raised is not None:
             patience = _HUNG_PATIENCE if isinstance(raised, Hung) else self._watchdog.seconds
             with self._watchdog.within(min(patience, self._watchdog.seconds)):
-                yield from self._look(trace_of(batches, (), len(recording.observations) + 1, 0))
+                trace = trace_of(batches, (), len(recording.observations) + 1, 0)
+                yield from self._look(trace, raises=True)
             batches = batches[: len(recording.observations)]
         elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches)[0] != recording:
             yield from self._look(trace_of(batches, (), len(batches), 0))
@@ -176,17 +178,17 @@ class Campaign:
         """Count the operations of a plan that was cut short, by their kind."""
         for operation in (operation for batch in batches for operation in batch):
             self.operations += 1
-            kind = kind_of(self._type.operations, operation)
-            if kind is not None:
-                self._drawn[self._type.operations.index(kind)] += 1
+            index = self._kinds.index(operation)
+            if index is not None:
+                self._drawn[index] += 1
 
     def _worthwhile(self) -> bool:
         self._fruitless += 1
         return self._fruitless <= _FRUITLESS or self._fruitless % 8 == 0
 
-    def _look(self, trace: Trace) -> Iterator[Finding]:
+    def _look(self, trace: Trace, *, raises: bool = False) -> Iterator[Finding]:
         """Investigate a trace that parted somewhere, and yield what is new about it."""
-        found = investigate(self._type, trace, self._checks, self._watchdog)
+        found = investigate(self._type, trace, self._checks, self._watchdog, raises=raises)
         if not found and self._all_on and not self._repairs:
             found = [self._elsewhere(trace)]
         for divergence in found:
@@ -195,7 +197,7 @@ class Campaign:
                 continue
             self._known.add(fingerprint.id)
             self._fruitless = 0
-            finding = self._finding(trace, divergence)
+            finding = self._finding(trace, divergence, raises)
             self._repair(divergence, finding)
             yield finding
 
@@ -207,13 +209,15 @@ class Campaign:
             "something outside the device's own attributes takes part (a class or module attribute?)",
         )
 
-    def _finding(self, trace: Trace, divergence: Divergence) -> Finding:
+    def _finding(self, trace: Trace, divergence: Divergence, raises: bool) -> Finding:
         fingerprint = divergence.fingerprint(self._type.name).id
         gate = divergence.oracle is Oracle.RUNS_ALONE
         found_in, cycle, seconds = len(trace), self.cycles, monotonic() - self._started
 
         def matching(candidate: Trace) -> Divergence | None:
-            found = investigate(self._type, candidate, self._checks, self._watchdog, gate=gate)
+            found = investigate(
+                self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises
+            )
             same = (other for other in found if other.fingerprint(self._type.name).id == fingerprint)
             return next(same, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stressor.loop.operations import kind_of
+from stressor.loop.operations import Kinds
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.search.hypothesis_engine import drawn_traces
@@ -23,6 +23,7 @@ class HypothesisEngine:
         self._type = target_type
         self._seed = seed
         self._modes = tuple(reset_modes)
+        self._kinds = Kinds(target_type.operations)
         self._excluded: set[str] = set()
         self._chunk: tuple[int, list[Trace]] = (-1, [])
 
@@ -49,8 +50,8 @@ class HypothesisEngine:
                 cycles.append(step)
                 batches.append([])
                 continue
-            kind = kind_of(self._type.operations, step)
-            if kind is not None and kind.label not in self._excluded:
+            index = self._kinds.index(step)
+            if index is not None and self._type.operations[index].label not in self._excluded:
                 batches[-1].append(step)
-                drawn[self._type.operations.index(kind)] += 1
+                drawn[index] += 1
         return Plan(tuple(map(tuple, batches)), (tuple(cycles),), tuple(drawn))

@@ -9,7 +9,7 @@ from stressor.errors import TargetError
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Divergence, Finding, Oracle
 from stressor.loop.investigate import investigate
-from stressor.loop.operations import kind_of
+from stressor.loop.operations import Kinds
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Operation, Step
 from stressor.loop.watchdog import Watchdog
@@ -23,8 +23,9 @@ def replay(finding: Finding, target: TargetType, batch_timeout: float = 5.0) -> 
 
     Raises TargetError when the target no longer takes an operation of the trace.
     """
+    kinds = Kinds(target.operations)
     for operation in _operations(finding.trace):
-        if kind_of(target.operations, operation) is None:
+        if kinds.of(operation) is None:
             raise TargetError(
                 f"{finding.id}: {target.name} no longer takes the operation {operation.name!r}; "
                 "replay it on the version that it was found on"

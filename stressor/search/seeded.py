@@ -8,7 +8,8 @@ one operation, and values that were met before; every fourth plan is uniform all
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from itertools import repeat
 from random import Random
 
@@ -21,11 +22,12 @@ from stressor.search.seeds import generator
 
 __all__ = ["SeededEngine"]
 
-_GROWING = {1: 16, 100: 48, 1_000: 192}  # values drawn from an author's strategy at its first, 100th ... use
-_LENGTHS = (12, 24, 48, 48, 96, 96, 192)  # operations in a plan
+_AT_FIRST = 16  # values drawn from an author's strategy before it is used
+_GROWING = {100: 48, 1_000: 192}  # and further ones, which depend on the seed, at its 100th ... use
+_LENGTHS = (24, 48, 96, 192, 192, 384)  # operations in a plan: deep states take long ways
 _BURSTS = (2, 3, 4, 6, 8, 12, 16, 20)
 _APART = (13, 40, 100)  # operations between two bursts: the most, half of that is usual
-_BATCHES = (2, 6, 10, 16)  # operations between two save points, usually
+_BATCHES = (8, 16, 24, 32)  # operations between two save points, usually: a cycle costs as much as 40 of them
 _FEWEST = 3  # kinds in a swarm mix
 _SHARES = (0.3, 0.5, 0.7, 0.9)  # of all kinds in a swarm mix
 _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
@@ -159,7 +161,7 @@ class _Kind:
         self.label = kind.label
         self._leading = kind.leading
         self._drawers = [
-            _drawer(source, generator(seed, target, kind.label, position), f"{target}: {kind.label}")
+            _drawer(source, generator(seed, target, kind.label, position), f"{target}: {kind.label}", position)
             for position, source in enumerate(kind.sources)
         ]
         self._fixed = None if kind.sources else Operation(kind.name, kind.leading)
@@ -190,7 +192,7 @@ class _Kind:
         return Operation(self._name, (*self._leading, *[draw(random, met) for draw in drawers]))
 
 
-def _drawer(source: Source, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
+def _drawer(source: Source, random: Random, what: str, position: int) -> Callable[[Random, list[int]], Argument]:
     match source:
         case OneOf(choices):
             return _one_of(choices)
@@ -199,7 +201,7 @@ def _drawer(source: Source, random: Random, what: str) -> Callable[[Random, list
         case Duration():
             return _duration
         case Strategy(strategy):
-            return _drawn(strategy, random, what)
+            return _drawn(strategy, random, what, position)
 
 
 def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argument]:
@@ -207,18 +209,29 @@ def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argume
     return lambda random, met: choices[int(random.random() * count)]
 
 
-def _drawn(strategy: object, random: Random, what: str) -> Callable[[Random, list[int]], Argument]:
+def _drawn(
+    strategy: object, random: Random, what: str, position: int
+) -> Callable[[Random, list[int]], Argument]:
     pool: list[Argument] = []
     draws = 0
 
     def draw(drawing: Random, met: list[int]) -> Argument:
         nonlocal draws
+        if not draws:
+            first = _first if isinstance(strategy, Hashable) else _first.__wrapped__
+            pool.extend(first(strategy, what, position))
         draws += 1
         if draws in _GROWING:  # little by little, because it costs milliseconds, and a bug may show before
             pool.extend(values(strategy, _GROWING[draws], random, what))
         return pool[int(drawing.random() * len(pool))]
 
     return draw
+
+
+@lru_cache(maxsize=1024)
+def _first(strategy: object, what: str, position: int) -> list[Argument]:
+    """Return the values that every run begins with: the same for all seeds, so they are drawn once."""
+    return values(strategy, _AT_FIRST, generator(0, what, position), what)
 
 
 def _register_value(bits: int) -> Callable[[Random, list[int]], Argument]:

@@ -213,7 +213,8 @@ class InProcessTarget:
             raise
 
     def _put(self, snapshot: Snapshot, load: Callable[[Any, bytes, Any], Any]) -> list[object]:
-        data, _, (now, levels, beside, kept) = snapshot  # type: ignore[misc]
+        board: Any = snapshot.board
+        now, levels, beside, kept = board
         self._clock.now = now
         lines = self._lines
         if [*map(_level, lines)] != levels:
@@ -221,7 +222,7 @@ class InProcessTarget:
                 line.level = level
         outputs = self._outputs
         outputs.clear()
-        device = load(self.device, data, beside)
+        device = load(self.device, snapshot.data, beside)
         emitted = outputs[:]
         if device is not self.device:
             self._replace(device)
@@ -239,6 +240,9 @@ class InProcessTarget:
 
     def attributes(self) -> dict[str, object]:
         return self._binding.live.attributes(self.device)
+
+    def value(self, attribute: str) -> object:
+        return self._binding.live.value(self.device, attribute)
 
     def derived(self) -> dict[str, object]:
         return self._binding.live.derived(self.device)

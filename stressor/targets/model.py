@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, cast
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError, StateError
@@ -79,8 +80,20 @@ def model_of(cls: type[Device], specification: str, name: str) -> Model:
             "give every argument a default, or stress a subclass that does",
         ) from error
     description.bind(sample)
+    return Model(name, specification, *_bound(cast("Any", cls), description))
+
+
+@lru_cache(maxsize=256)
+def _bound(
+    cls: type[Device], description: Description
+) -> tuple[tuple[OperationType, ...], _DeviceBinding]:
+    """Return the operations of a class, and how to reach its devices.
+
+    Kept, as what is compiled for a class takes longer than many a campaign.
+    """
+    sample = cls()
     operations, paths = _operations(cls, sample)
-    return Model(name, specification, operations, _DeviceBinding(cls, sample, paths))
+    return operations, _DeviceBinding(cls, sample, paths)
 
 
 class _DeviceBinding:
@@ -97,7 +110,7 @@ class _DeviceBinding:
         self.live = LiveState({*self.description.unsaved, *self._inputs})
         self._pack = self.section.packer
         self._load = self.section.loader(sample, undo=False)
-        self._parts = tuple(map(_getter, (("outputs", "clock"), self._lines, self._inputs, self._memories)))
+        self._parts = tuple(map(_getter, (self._lines, self._inputs, self._memories)))
         self._fields = self.description.attributes
         self._unsaved = self.description.unsaved
         self._absent: dict[Hashable, frozenset[str]] = {}
@@ -117,8 +130,10 @@ class _DeviceBinding:
 
     def board(self, device: Device) -> Board:
         attributes = device.__dict__
-        ends, lines, inputs, memories = self._parts
-        return Board(*ends(attributes), lines(attributes), inputs(attributes), memories(attributes))
+        lines, inputs, memories = self._parts
+        return Board(
+            attributes["outputs"], attributes["clock"], lines(attributes), inputs(attributes), memories(attributes)
+        )
 
     def reset(self, device: Device) -> None:
         device.reset()

@@ -11,18 +11,20 @@ count by name.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from stressor.vmstate.graph import SCALARS, covered, leaves, put, same, without_indexes
+from stressor.vmstate.graph import SCALARS, covered, leaves, put, same, summary, without_indexes
 from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
 
 __all__ = ["LiveState", "same", "without_indexes"]
 
 _SCRIBBLERS: Final = 256  # choices of subsections for which that function is kept
+_STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[([^\]]*)\]")
 _SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
 
 
@@ -55,6 +57,19 @@ class LiveState:
         """Return each value by its path, in the order of definition; slow, for reports."""
         skip = frozenset() if unsaved else self._unsaved
         return {leaf.path: leaf.value for leaf in leaves(root, skip)}
+
+    def value(self, root: object, path: str) -> object:
+        """Return what `attributes` has at one path, None when there is nothing; fast."""
+        value: Any = root
+        for name, index in _STEP.findall(path):
+            try:
+                value = getattr(value, name) if name else value[ast.literal_eval(index)]
+            except (AttributeError, LookupError, TypeError, ValueError, SyntaxError):
+                return None
+        live: tuple[str, ...] | None = getattr(type(value), "live_attributes", ())
+        if live is not None and len(live) == 1:
+            value = getattr(value, live[0])
+        return value if type(value) in SCALARS else summary(value)
 
     def derived(self, root: object) -> dict[str, object]:
         """Return the attributes that are left out of digests, by path."""

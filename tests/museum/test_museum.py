@@ -13,7 +13,7 @@ from stressor.targets.model import model_of
 from tests.museum.planted import MUSEUM
 
 SEEDS = range(10)
-BOUND = 8_000  # cycles within which each bug has to be found
+BOUND = 4_000  # cycles within which each bug has to be found
 
 
 def campaign(cls: type[UART16550], seed: int) -> Campaign:

@@ -1,0 +1,64 @@
+"""Runs device code with care: what it raises becomes a divergence, and ends the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from stressor.errors import StateError, StreamError
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
+from stressor.loop.ledger import Ledger
+from stressor.loop.plain import where
+from stressor.loop.target import Target, TargetType
+from stressor.loop.trace import Operation
+from stressor.loop.watchdog import Hung, Watchdog
+
+__all__ = ["Careful", "Stop"]
+
+T = TypeVar("T")
+
+
+class Stop(Exception):
+    """The trace cannot go on."""
+
+
+class Careful:
+    """The base of whoever runs a trace to name what happens in it; the ledger keeps what was found."""
+
+    def __init__(self, target_type: TargetType, checks: Checks, watchdog: Watchdog) -> None:
+        self._type = target_type
+        self._checks = checks
+        self._watchdog = watchdog
+        self._ledger = Ledger(target_type, checks.oracles)
+
+    def _execute(self, target: Target, step: Operation, oracle: Oracle) -> list[object]:
+        return self._run(step, oracle, lambda: target.execute([step]))
+
+    def _run(self, what: str | Operation, oracle: Oracle, action: Callable[[], T]) -> T:
+        """Run device code; whatever it raises, but refusals, is a divergence that ends the trace."""
+        self._watchdog.beats += 1
+        self._watchdog.inside = True
+        try:
+            return action()
+        except (StreamError, StateError):
+            raise
+        except Hung as hung:
+            self._raised(what, oracle, Cause.HUNG, str(hung), "")
+        except Exception as error:
+            self._raised(what, oracle, Cause.CRASHED, f"{type(error).__name__}: {error}"[:200], where(error))
+        finally:
+            self._watchdog.inside = False
+        raise Stop
+
+    def _raised(
+        self, what: str | Operation, oracle: Oracle, cause: Cause, said: str, place: str
+    ) -> None:
+        name = what if isinstance(what, str) else self._ledger.label(what)
+        change = FieldChange(self._type.prefix + name, "returns", said)
+        self._ledger.add(
+            Divergence(
+                oracle, cause, change, self._ledger.step, self._ledger.mode, labels=("should", "did"),
+                detail=f"raised at {place}" if place else "", declared=place or None,
+            )
+        )  # fmt: skip

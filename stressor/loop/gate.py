@@ -1,0 +1,103 @@
+"""The determinism gate: without any cycle, two twins neither raise, hang nor part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stressor.loop.careful import Careful, Stop
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Cause, Divergence, Oracle
+from stressor.loop.target import Target, TargetType
+from stressor.loop.trace import Cycle, Operation, Step
+from stressor.loop.watchdog import Hung, Watchdog
+
+__all__ = ["run_alone"]
+
+
+def run_alone(
+    target_type: TargetType,
+    trace: Sequence[Step],
+    checks: Checks,
+    watchdog: Watchdog,
+    *,
+    raises: bool = False,
+) -> Divergence | None:
+    """Run the operations of a trace on two twins; return how they raised, hung or parted.
+
+    `raises` says that they are known to do one of these.
+    """
+    return _Gate(target_type, trace, checks, watchdog).run(raises)
+
+
+class _Gate(Careful):
+    def __init__(
+        self, target_type: TargetType, trace: Sequence[Step], checks: Checks, watchdog: Watchdog
+    ) -> None:
+        super().__init__(target_type, checks, watchdog)
+        self._trace = trace
+
+    def run(self, raises: bool) -> Divergence | None:
+        """Run the operations on two twins, without any cycle."""
+        return None if not raises and self._repeats() else self._alone_by_steps()
+
+    def _repeats(self) -> bool:
+        """Return whether two twins stay alike, looked at only where cycles are: usually they do."""
+        first, second = self._type.open(), self._type.open()
+        self._watchdog.inside = True
+        try:
+            for part in _between_cycles(self._trace):
+                self._watchdog.beats += 1
+                if first.execute(part) != second.execute(part):
+                    return False
+                if first.examine() != second.examine():
+                    return False
+        except (Exception, Hung):  # by steps it is found out which operation did it
+            return False
+        finally:
+            self._watchdog.inside = False
+            first.close()
+            second.close()
+        return True
+
+    def _alone_by_steps(self) -> Divergence | None:
+        first, second = self._type.open(), self._type.open()
+        try:
+            for index, step in enumerate(self._trace):
+                self._ledger.step = index
+                if isinstance(step, Cycle):
+                    continue
+                answer = self._execute(first, step, Oracle.RUNS_ALONE)
+                other = self._execute(second, step, Oracle.RUNS_ALONE)
+                if answer != other or first.examine() != second.examine():
+                    return self._nondeterministic(first, second, step, answer, other)
+        except Stop:
+            return next(iter(self._ledger.found.values()))
+        finally:
+            first.close()
+            second.close()
+        return None
+
+    def _nondeterministic(
+        self, first: Target, second: Target, step: Operation, answer: list[object], other: list[object]
+    ) -> Divergence | None:
+        changes = self._ledger.changes(first, first.attributes(), second.attributes(), {})
+        if not changes:
+            if answer == other:
+                return None
+            changes = [self._ledger.output_change(step, answer, other)]
+        return self._ledger.divergence(
+            Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, changes, first, labels=("one twin", "the other"),
+            detail="two devices that got the same operations and no cycle",
+        )  # fmt: skip
+
+
+def _between_cycles(trace: Sequence[Step]) -> Iterator[list[Operation]]:
+    """Yield the operations up to each cycle, and those behind the last one."""
+    part: list[Operation] = []
+    for step in trace:
+        if isinstance(step, Cycle):
+            yield part
+            part = []
+        else:
+            part.append(step)
+    yield part
