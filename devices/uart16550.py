@@ -461,13 +461,14 @@ class UART16550(Device):
 
     def _drive_lines(self) -> None:
         control = self.modem_control
+        breaking = self.line_control >> 6 & 1  # SET_BREAK
         if control & LOOPBACK:  # 8.8: the outputs are forced inactive, SOUT to marking
-            control = 0
-        self.dtr.set(control & DATA_TERMINAL_READY)
-        self.rts.set(control & REQUEST_TO_SEND)
-        self.out1.set(control & OUTPUT_1)
-        self.out2.set(control & OUTPUT_2)
-        self.breaking.set(self.line_control & SET_BREAK and not self.modem_control & LOOPBACK)
+            control = breaking = 0
+        dtr, rts, out1, out2, sout = self.dtr, self.rts, self.out1, self.out2, self.breaking
+        levels = control & 1, control >> 1 & 1, control >> 2 & 1, control >> 3 & 1, breaking
+        if levels != (dtr.level, rts.level, out1.level, out2.level, sout.level):
+            for line, level in zip((dtr, rts, out1, out2, sout), levels, strict=True):
+                line.set(level)
 
     # interrupts
 

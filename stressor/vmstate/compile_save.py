@@ -118,6 +118,7 @@ class _Function:
         self._values: list[str] = []
         self._begun = False
         self._keys: list[str] = []
+        self._flags = 0
 
     def write(self, header: bytes = b"", footer: bytes = b"") -> Source:
         """Return the body of the function."""
@@ -129,11 +130,16 @@ class _Function:
         if footer:
             self._pack(f"{len(footer)}s", self._module.constant(footer, "F"))
         self._flush()
-        if self._keyed:
-            self._source.line(f"return b, ({''.join(key + ', ' for key in self._keys)})")
-        else:
+        if not self._keyed:
             self._source.line("return b")
-        return self._source
+            return self._source
+        whole = Source()
+        if self._flags:
+            whole.line("f = 0")
+        whole.extend(self._source)
+        keys = (["f"] if self._flags else []) + self._keys
+        whole.line("return b, f" if keys == ["f"] else f"return b, ({''.join(key + ', ' for key in keys)})")
+        return whole
 
     def _starts_with_run(self) -> bool:
         """Return whether the first piece of bytes is packed, and not added under a condition."""
@@ -322,7 +328,7 @@ class _Function:
 
 
 class _Optional:
-    """What is saved under a condition; its layout is None, or a tuple of what is inside."""
+    """What is saved under a condition; its layout is a bit of `f`, or None or a tuple of what is inside."""
 
     def __init__(self, function: _Function, condition: str) -> None:
         self._function = function
@@ -340,6 +346,11 @@ class _Optional:
         function._flush()
         inner, function._keys = function._keys, self._outer
         if not function._keyed:
+            self._block.__exit__(None, None, None)
+            return
+        if not inner:
+            function._source.line(f"f |= {1 << function._flags}")
+            function._flags += 1
             self._block.__exit__(None, None, None)
             return
         key = function._module.local("k")
