@@ -184,3 +184,15 @@ def test_a_container_gets_its_length_back() -> None:
     box.items.clear()
     live.assign(box, before, {"items[]"})
     assert box.items == [1, 2, 3]
+
+
+def test_one_value_is_what_all_attributes_have_at_its_path() -> None:
+    box = Box(
+        a=1, part=Box(b=[2, Box(c=3)], d={"x y": 4, 5: Box(e=6)}), data=bytearray(b"\7\x08"), kind=Box
+    )
+    live = LiveState()
+    everything = live.attributes(box)
+
+    assert {path: live.value(box, path) for path in everything} == everything
+    assert "part.d['x y']" in everything
+    assert [live.value(box, path) for path in ("b", "part.b[7]", "part.d['z']", "a.b")] == [None] * 4

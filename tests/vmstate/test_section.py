@@ -93,3 +93,20 @@ def test_every_byte_of_a_section_has_a_name() -> None:
 def test_a_value_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(StateError, match="a: holds 0x100"):
         SECTION.save(Plain(a=256, b=0))
+
+
+def test_a_loader_without_undo_loads_the_same_and_leaves_what_it_did_when_refused() -> None:
+    rule = vm.Validate("a is small", "a < 9")
+    section = vm.Section(vm.Description("dev", fields=[vm.u8("a")], validate=[rule]))
+    device = Plain(a=3)
+    load = section.loader(device, undo=False)
+
+    load(device, section.save(Plain(a=5)))
+    assert device.a == 5
+
+    with pytest.raises(StreamError, match="does not hold after load: a is small"):
+        load(device, section.save(Plain(a=200)))
+    assert device.a == 200
+    with pytest.raises(StreamError, match="does not hold after load: a is small"):
+        section.load(device, section.save(Plain(a=100)))
+    assert device.a == 200
