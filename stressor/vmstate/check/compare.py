@@ -1,0 +1,182 @@
+"""The static check: all differences between two dumps, each judged in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stressor.vmstate.check.alignment import Block, align
+from stressor.vmstate.check.difference import (
+    FINE,
+    Difference,
+    Direction,
+    Kind,
+    Severity,
+    Side,
+    Verdict,
+)
+from stressor.vmstate.check.item import Item, Link, items_of
+from stressor.vmstate.check.rules import Scene, judge_block, judge_subsection, judge_versions
+from stressor.vmstate.check.sections import Match, match_sections
+from stressor.vmstate.dump.model import Dump, DumpedDescription, DumpedDevice
+
+__all__ = ["Comparison", "check_dumps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a check found, in the order of the old dump; `sections` are those that both have."""
+
+    old: Dump
+    new: Dump
+    sections: int
+    differences: tuple[Difference, ...]
+
+    def count(self, direction: Direction, severity: Severity) -> int:
+        """Return how many differences have a severity in a direction."""
+        return sum(each.verdict(direction).severity is severity for each in self.differences)
+
+
+def check_dumps(old: Dump, new: Dump) -> Comparison:
+    """Compare every description of two dumps; nothing ends early at a first difference."""
+    matches = match_sections(old, new)
+    differences = [each for match in matches for each in _section(match)]
+    both = sum(match.old is not None and match.new is not None for match in matches)
+    return Comparison(old, new, both, tuple(differences))
+
+
+def _section(match: Match) -> Iterator[Difference]:
+    old, new = match.old, match.new
+    if old is None or new is None:
+        yield _lone_section(match.section, old, new)
+        return
+    if match.renamed:
+        verdict = Verdict(
+            Severity.FINE, "matched by its description's name, which is what the stream has"
+        )
+        sides = (Side(match.section, old.version), Side(match.renamed, new.version))
+        yield Difference(Kind.RENAMED, match.section, "", *sides, verdict, verdict)
+    if old.description != new.description:
+        scene = Scene(match.section, old.description.version, new.description.version)
+        found = list(_description(scene, "", old.description, new.description))
+        yield from _with_moves(found)
+
+
+def _lone_section(key: str, old: DumpedDevice | None, new: DumpedDevice | None) -> Difference:
+    only = old or new
+    assert only is not None
+    side = Side(only.description.name, only.version, only.minimum_version)
+    nothing = Verdict(Severity.FINE, "a machine that does not have the device does not save it")
+    if new is None:
+        gone = Verdict(Severity.BREAKS, "a machine that has the device finds no section for it")
+        return Difference(Kind.MISSING_SECTION, key, "", side, None, gone, nothing)
+    late = Verdict(
+        Severity.MAYBE, "breaks for a machine that got the device, which no old one can have had"
+    )
+    return Difference(Kind.NEW_SECTION, key, "", None, side, nothing, late)
+
+
+def _description(
+    scene: Scene,
+    path: str,
+    old: DumpedDescription,
+    new: DumpedDescription,
+    links: tuple[tuple[Link, ...], tuple[Link, ...]] = ((), ()),
+    embedded: bool = False,
+) -> Iterator[Difference]:
+    """Yield the differences of two descriptions that stand for each other."""
+    yield from judge_versions(scene, path, old, new, embedded)
+    blocks = align(
+        items_of(old, path, links[0], embedded), items_of(new, path, links[1], embedded)
+    )
+    for block in blocks:
+        yield from judge_block(scene, block)
+        if len(block.old) == len(block.new) == 1:
+            yield from _inner(scene, block.old[0], block.new[0])
+    old_subsections, new_subsections = _subsections(old, new, blocks)
+    yield from _pairs(scene, path, old_subsections, new_subsections)
+
+
+def _inner(scene: Scene, old: Item, new: Item) -> Iterator[Difference]:
+    """Yield the differences within a struct that both sides have."""
+    inner_old, inner_new = old.field.description, new.field.description
+    if inner_old is not None and inner_new is not None and inner_old != inner_new:
+        yield from _description(
+            scene, old.path, inner_old, inner_new, (old.links, new.links), embedded=True
+        )
+
+
+def _subsections(
+    old: DumpedDescription, new: DumpedDescription, blocks: Sequence[Block]
+) -> tuple[Sequence[DumpedDescription], Sequence[DumpedDescription]]:
+    """Return the subsections of both.
+
+    Those of a struct that stands last and was opened follow on its fields as the outer ones do.
+    """
+    paired = {
+        id(item.field) for block in blocks for side in block for item in side
+    }
+    found = []
+    for description in (old, new):
+        subsections = list(description.subsections)
+        last = description.fields[-1] if description.fields else None
+        while last is not None and last.description is not None and id(last) not in paired:
+            subsections += last.description.subsections
+            last = last.description.fields[-1] if last.description.fields else None
+        found.append(subsections)
+    return found[0], found[1]
+
+
+def _pairs(
+    scene: Scene,
+    path: str,
+    old: Sequence[DumpedDescription],
+    new: Sequence[DumpedDescription],
+) -> Iterator[Difference]:
+    by_name = {subsection.name: subsection for subsection in reversed(new)}
+    prefix = f"{path}." if path else ""
+    for subsection in old:
+        place = f"{prefix}({subsection.name})"
+        other = by_name.pop(subsection.name, None)
+        if other is None:
+            yield judge_subsection(scene, place, subsection, None)
+        elif subsection != other:
+            within = scene.within(subsection.version, other.version)
+            yield from _description(within, place, subsection, other)
+    for subsection in new:
+        if by_name.pop(subsection.name, None) is not None:
+            yield judge_subsection(scene, f"{prefix}({subsection.name})", None, subsection)
+
+
+def _with_moves(found: Sequence[Difference]) -> Iterator[Difference]:
+    """Yield the differences of a section; what went at one place and came at another has moved."""
+    came: dict[tuple[str, int | None, int | None], list[Difference]] = {}
+    for each in found:
+        if each.kind is Kind.ADDED and each.new is not None:
+            came.setdefault((each.new.name, each.new.size, each.new.count), []).append(each)
+    moved: set[int] = set()
+    results: list[Difference] = []
+    for each in found:
+        if each.kind is Kind.REMOVED and each.old is not None and each.old.name != "unused":
+            others = came.get((each.old.name, each.old.size, each.old.count))
+            if others:
+                other = others.pop(0)
+                moved.add(id(other))
+                each = Difference(
+                    Kind.MOVED,
+                    each.section,
+                    each.path,
+                    each.old,
+                    other.new,
+                    _worse(each.forward, other.forward, other.path),
+                    _worse(each.backward, other.backward, other.path),
+                )
+        results.append(each)
+    yield from (each for each in results if id(each) not in moved)
+
+
+def _worse(one: Verdict, other: Verdict, place: str) -> Verdict:
+    severity = max(one.severity, other.severity)
+    if severity is Severity.FINE:
+        return FINE
+    return Verdict(severity, f"now at {place}, and the stream has it where its writer does")
