@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from stressor.vmstate.check.alignment import Block, align
 from stressor.vmstate.check.difference import (
@@ -46,26 +48,41 @@ def check_dumps(old: Dump, new: Dump) -> Comparison:
 
 
 def _section(match: Match) -> Iterator[Difference]:
-    old, new = match.old, match.new
+    if match.old is None or match.new is None:
+        yield _lone_section(match.section, match.old, match.new)
+        return
+    old, new = match.old.description, match.new.description
     if old is None or new is None:
-        yield _lone_section(match.section, old, new)
+        if old is not new:
+            sides = (None if old is None else match.old, None if new is None else match.new)
+            yield _lone_section(match.section, *sides)
         return
     if match.renamed:
         verdict = Verdict(
             Severity.FINE, "matched by its description's name, which is what the stream has"
         )
-        sides = (Side(match.section, old.version), Side(match.renamed, new.version))
-        yield Difference(Kind.RENAMED, match.section, "", *sides, verdict, verdict)
-    if old.description != new.description:
-        scene = Scene(match.section, old.description.version, new.description.version)
-        found = list(_description(scene, "", old.description, new.description))
-        yield from _with_moves(found)
+        names = (Side(match.section, old.version), Side(match.renamed, new.version))
+        yield Difference(Kind.RENAMED, match.section, "", *names, verdict, verdict)
+    scene = Scene(match.section, old.version, new.version)
+    found = list(_description(scene, "", old, new)) if old != new else []
+    stated = judge_versions(scene, "", _stated(match.old, old), _stated(match.new, new), False)
+    yield from (each for each in stated if each not in found)
+    empty = [not (state.fields or state.subsections) for state in (old, new)]
+    yield from (_softened(each, *empty) for each in _with_moves(found))
+
+
+def _stated(device: DumpedDevice, description: DumpedDescription) -> DumpedDescription:
+    """Return the description with the versions of the device, which repeat them unless edited."""
+    return msgspec.structs.replace(
+        description, version=device.version, minimum_version=device.minimum_version
+    )
 
 
 def _lone_section(key: str, old: DumpedDevice | None, new: DumpedDevice | None) -> Difference:
     only = old or new
     assert only is not None
-    side = Side(only.description.name, only.version, only.minimum_version)
+    name = only.name if only.description is None else only.description.name
+    side = Side(name, only.version, only.minimum_version)
     nothing = Verdict(Severity.FINE, "a machine that does not have the device does not save it")
     if new is None:
         gone = Verdict(Severity.BREAKS, "a machine that has the device finds no section for it")
@@ -74,6 +91,26 @@ def _lone_section(key: str, old: DumpedDevice | None, new: DumpedDevice | None) 
         Severity.MAYBE, "breaks for a machine that got the device, which no old one can have had"
     )
     return Difference(Kind.NEW_SECTION, key, "", None, side, nothing, late)
+
+
+def _softened(difference: Difference, old_empty: bool, new_empty: bool) -> Difference:
+    """Judge mildly where one side describes nothing at all.
+
+    A device that cannot be migrated looks like that: from it, there is no stream that could break.
+    """
+    if old_empty and difference.kind is Kind.ADDED:
+        return replace(difference, forward=_unsaved(difference.forward))
+    if new_empty and difference.kind is Kind.REMOVED:
+        return replace(difference, backward=_unsaved(difference.backward))
+    return difference
+
+
+def _unsaved(verdict: Verdict) -> Verdict:
+    if verdict.severity is not Severity.BREAKS:
+        return verdict
+    return Verdict(
+        Severity.MAYBE, "the other side describes no state: fine if it cannot be saved there at all"
+    )
 
 
 def _description(

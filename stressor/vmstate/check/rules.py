@@ -189,9 +189,9 @@ def _pair(scene: Scene, old: Item, new: Item) -> list[Difference]:
         add(Kind.CONDITIONAL, forward, backward)
     elif old.field.version != new.field.version or forward.severity or backward.severity:
         add(Kind.REVERSIONED, forward, backward)
-    kind, verdict = size_verdict(old, new)
-    if verdict is not None:
-        add(kind, verdict, verdict)
+    kind, size = size_verdict(old, new)
+    if size is not None:
+        add(kind, size, size)
     return found
 
 

@@ -33,7 +33,7 @@ def match_sections(old: Dump, new: Dump) -> list[Match]:
     gone = {key: device for key, device in old.devices.items() if key not in new.devices}
     came = {key: device for key, device in new.devices.items() if key not in old.devices}
     shared = {
-        device.description.name
+        _name(device)
         for devices in (old.devices, new.devices)
         for key, device in devices.items()
         if key not in gone and key not in came
@@ -55,9 +55,9 @@ def _renamed(
     found: dict[str, str] = {}
     by_name: dict[str, list[str]] = {}
     for key, device in came.items():
-        by_name.setdefault(device.description.name, []).append(key)
+        by_name.setdefault(_name(device), []).append(key)
     for key, device in gone.items():
-        name = device.description.name
+        name = _name(device)
         candidates = by_name.get(name, [])
         if name in shared or not candidates:
             continue
@@ -66,6 +66,10 @@ def _renamed(
         candidates.remove(best)
         found[key] = best
     return found
+
+
+def _name(device: DumpedDevice) -> str:
+    return device.name if device.description is None else device.description.name
 
 
 def _alike(old: str, new: str) -> float:

@@ -26,12 +26,11 @@ def size_verdict(old: Item, new: Item) -> tuple[Kind, Verdict | None]:
             Severity.MAYBE, "one side's size is known to the device only"
         )
     kind, verdict = _leaves(old, new)
-    if verdict is None and None not in (old.field.type, new.field.type):
-        if old.field.type != new.field.type:
-            return Kind.RETYPED, Verdict(
-                Severity.MAYBE,
-                f"as many bytes, {old.field.type} on one side and {new.field.type} on the other",
-            )
+    types = (old.field.type, new.field.type)
+    if verdict is None and None not in types and types[0] != types[1]:
+        return Kind.RETYPED, Verdict(
+            Severity.MAYBE, f"as many bytes, but {types[0]} on one side and {types[1]} on the other"
+        )
     return kind, verdict
 
 

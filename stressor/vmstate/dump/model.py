@@ -56,12 +56,12 @@ class DumpedDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class DumpedDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A device type. `name` repeats its key; versions repeat those of its description."""
+    """A device type. `name` repeats its key, and its versions repeat those of its description."""
 
     name: str = msgspec.field(name="Name")
     version: Version = msgspec.field(name="version_id")
     minimum_version: Version = msgspec.field(name="minimum_version_id")
-    description: DumpedDescription = msgspec.field(name="Description")
+    description: DumpedDescription | None = msgspec.field(name="Description", default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,9 @@ def parse_dump(data: bytes, file: str = "dump") -> Dump:
                 devices[key] = _DEVICE.decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             _refuse(file, key, error)
-        if key in devices:
-            _check_depth(devices[key].description, key, file)
+        state = devices[key].description if key in devices else None
+        if state is not None:
+            _check_depth(state, key, file)
     _refuse_twice(data, file)
     return Dump(machine, devices)
 

@@ -53,7 +53,7 @@ class _Shape(NamedTuple):
 
     type: str | None
     size: int
-    count: int | None = None
+    number: int | None = None
     description: Description | None = None
 
 
@@ -73,7 +73,7 @@ def _field(field: Field) -> DumpedField:
         name=field.name,
         version=field.since,
         conditional=field.when is not None,
-        count=shape.count,
+        count=shape.number,
         size=shape.size,
         type=shape.type,
         description=None if shape.description is None else _description(shape.description),
@@ -118,5 +118,5 @@ def _size(description: Description) -> int:
             return 0
         if "variable" in (shape.type or ""):
             return 0
-        total += shape.size * (1 if shape.count is None else shape.count)
+        total += shape.size * (1 if shape.number is None else shape.number)
     return total
