@@ -110,7 +110,7 @@ def _entry(entry: object, where: str) -> Accepted:
     kind = entry.get("kind")
     if kind is not None and kind not in list(Kind):
         raise UsageError(
-            f"{where}: unknown kind {kind!r}{_meant(kind, list(Kind))}; "
+            f"{where}: unknown kind {kind!r}{_meant(kind, [str(each) for each in Kind])}; "
             f"there are {', '.join(Kind)}"
         )
     return Accepted(entry.get("path", ""), None if kind is None else Kind(kind), entry["reason"])

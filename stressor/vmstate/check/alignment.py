@@ -135,7 +135,7 @@ def _without_structs(old: Run, new: Run) -> list[Block]:
     if not old or not new:
         return _singles(old, new)
     old_leaves, new_leaves = opened(old), opened(new)
-    if len(old_leaves) == len(old) and len(new_leaves) == len(new):
+    if old_leaves == list(old) and new_leaves == list(new):  # nothing was opened
         return _by_bytes(old, new)
     old_keys, new_keys = ([leaf.tail for leaf in run] for run in (old_leaves, new_leaves))
     if not common(old_keys, new_keys):

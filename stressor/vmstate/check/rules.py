@@ -66,14 +66,18 @@ def judge_versions(
         if embedded:
             verdict = Verdict(Severity.FINE, "an embedded description's name is not in the stream")
         found.append(scene.difference(Kind.RENAMED, path, sides[0], sides[1], verdict, verdict))
+    raised = old.minimum_version != new.minimum_version
     if old.version != new.version:
         forward, backward = _newer(old, new), _newer(new, old)
+        if not raised:  # then no other difference says so
+            forward = max(forward, _older(old, new), key=_severity)
+            backward = max(backward, _older(new, old), key=_severity)
         if embedded:
             forward = backward = Verdict(
                 Severity.FINE, "an embedded description's version is not in the stream"
             )
         found.append(scene.difference(Kind.VERSION, path, sides[0], sides[1], forward, backward))
-    if old.minimum_version != new.minimum_version:
+    if raised:
         forward, backward = _older(old, new), _older(new, old)
         if embedded:
             forward = backward = FINE
@@ -98,7 +102,14 @@ def _older(writer: DumpedDescription, reader: DumpedDescription) -> Verdict:
             Severity.BREAKS,
             f"version {writer.version} is refused: the oldest known is {reader.minimum_version}",
         )
-    return FINE
+    return Verdict(
+        Severity.FINE,
+        f"version {writer.version} still loads: the oldest known is {reader.minimum_version}",
+    )
+
+
+def _severity(verdict: Verdict) -> Severity:
+    return verdict.severity
 
 
 def judge_subsection(
@@ -209,9 +220,9 @@ def _gate(writer: Item, reader: Item, stream: int) -> Verdict:
     """Judge whether a field is read exactly when it was saved."""
     saved, read = presence(writer.links), presence(reader.links, stream)
     if saved is read:
-        if Presence.MAYBE is saved and writer.field.version != reader.field.version:
+        if saved is Presence.MAYBE and writer.field.version != reader.field.version:
             return Verdict(Severity.FINE, "field_exists decides, not the version")
-        return FINE
+        return Verdict(Severity.FINE, "read exactly when it is saved")
     if Presence.MAYBE in (saved, read):
         what = "saved" if saved is Presence.MAYBE else "read"
         return Verdict(Severity.MAYBE, f"{what} {_PREDICATE}, which the other side does not ask")
