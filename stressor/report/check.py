@@ -98,18 +98,17 @@ def _verdicts(checked: Checked) -> Iterator[str]:
 
 
 def _header(checked: Checked) -> Iterator[str]:
-    comparison = checked.comparison
-    for word, file, dump in (
-        ("old", checked.old, comparison.old),
-        ("new", checked.new, comparison.new),
-    ):
+    old, new = checked.comparison.old, checked.comparison.new
+    files = [middle(clean(file), 30) for file in (checked.old, checked.new)]
+    column = max(map(len, files))
+    for word, file, dump in zip(("old", "new"), files, (old, new), strict=True):
         machine = f"machine {clean(dump.machine)}" if dump.machine else "no machine named"
-        text = f"{machine}, {counted(len(dump.devices), 'device')}"
-        yield f"  {word}     {middle(clean(file), WIDTH - 12 - len(text))}   {text}"[:WIDTH]
-    yield f"  both    {counted(comparison.sections, 'device')}"
-    if comparison.old.machine != comparison.new.machine and comparison.new.machine:
-        yield "  A machine moves only between dumps of the same machine type."
-    if max(len(comparison.old.devices), len(comparison.new.devices)) > 1:
+        text = f"  {word:<6}{file:<{column}}   {counted(len(dump.devices), 'device')}, {machine}"
+        yield middle(text, WIDTH)
+    yield f"  both  {counted(checked.comparison.sections, 'device')}"
+    if old.machine != new.machine and old.machine and new.machine:
+        yield from _wrapped("The machine types differ: a state loads on its own type only.", 2)
+    if max(len(old.devices), len(new.devices)) > 1:
         yield "  A difference concerns machines that have its device: a dump lists them all."
 
 
@@ -200,7 +199,7 @@ def _shape(side: Side) -> str:
 def _footer(checked: Checked, hidden: int) -> Iterator[str]:
     if hidden:
         yield ""
-        yield f"{counted(hidden, 'difference')} more that load; -v shows them"
+        yield f"{hidden:,} more that load; -v shows all"
     if checked.sorted.ignored:
         yield ""
         yield f"{counted(len(checked.sorted.ignored), 'difference')} ignored"

@@ -191,7 +191,7 @@ def _pair(scene: Scene, old: Item, new: Item) -> list[Difference]:
             scene.difference(kind, path, old.side(), new.side(), forward, backward)
         )
 
-    if old.tail != new.tail and not old.field.unused:
+    if old.field.name != new.field.name:
         verdict = _renamed(old, new)
         add(Kind.RENAMED, verdict, verdict)
     forward, backward = _gate(old, new, scene.old), _gate(new, old, scene.new)

@@ -91,6 +91,8 @@ def _refuse(file: str, key: str, error: Exception) -> NoReturn:
     problem = problem[:1].lower() + problem[1:]
     if not isinstance(error, msgspec.ValidationError):
         problem = f"is no JSON: {problem}"
+    elif not place:
+        problem = f"is no dump: {problem}"
     raise DumpError(file, place, problem, _CURE) from error
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from stressor.errors import DumpError, UsageError
 from stressor.vmstate.check import check_dumps
-from stressor.vmstate.dump import parse_dump, read_dump
+from stressor.vmstate.dump import Dump, parse_dump, read_dump
 from stressor.vmstate.dump.read import DEEPEST, LARGEST_FILE
 
 UART: dict[str, Any] = {
@@ -93,7 +93,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such file: .*gone.json"):
+    with pytest.raises(UsageError, match=r"no such file: .*gone\.json"):
         read_dump(tmp_path / "gone.json")
 
 
@@ -108,12 +108,12 @@ def test_a_folder_is_no_dump(tmp_path: Path) -> None:
         (b"", "dump: is empty"),
         (b"\n ", "dump: is empty"),
         (b"{", "is no JSON: input data was truncated"),
-        (b"[]", "expected `object`, got `array`"),
+        (b"[]", "is no dump: expected `object`, got `array`"),
         (b"\xff", "is no JSON"),
         (b'{"a": "\\ud800"}', "is no JSON"),
         (b'{"a": 1}', "dump at a: expected `object`, got `int`"),
         (b'{"vmschkmachine": {"Name": 3}}', "dump at vmschkmachine.Name: expected `str`"),
-        (b"[" * 100_000, "expected `object`, got `array`"),
+        (b"[" * 100_000, "is no dump: expected `object`, got `array`"),
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested deeper"),
         (nested(DEEPEST + 1), "dump at a: is nested deeper than 50 levels"),
         (nested(5_000), "nested deeper"),
@@ -187,7 +187,15 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(max_examples=400)
+def read_or_refused(data: bytes) -> Dump:
+    """A dump; one without devices when it is refused. Any other error passes."""
+    try:
+        return parse_dump(data)
+    except DumpError:
+        return Dump("", {})
+
+
+@settings(max_examples=300)
 @given(st.data())
 def test_a_mutated_dump_is_checked_or_refused(data: st.DataObject) -> None:
     mutated = json.loads(json.dumps(UART))
@@ -200,16 +208,14 @@ def test_a_mutated_dump_is_checked_or_refused(data: st.DataObject) -> None:
         if not places(mutated):
             break
 
-    try:
-        dump = parse_dump(encoded(mutated))
-    except DumpError as error:
-        assert "\n" not in str(error)
-    else:
-        check_dumps(dump, parse_dump(encoded(UART)))
-        check_dumps(parse_dump(encoded(UART)), dump)
+    dump = read_or_refused(encoded(mutated))
+    whole = parse_dump(encoded(UART))
+
+    assert isinstance(check_dumps(dump, whole).differences, tuple)
+    assert isinstance(check_dumps(whole, dump).differences, tuple)
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(st.data())
 def test_mutated_bytes_are_checked_or_refused(data: st.DataObject) -> None:
     mutated = bytearray(encoded(UART))
@@ -217,9 +223,6 @@ def test_mutated_bytes_are_checked_or_refused(data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(mutated) - 1))
         mutated[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
 
-    try:
-        dump = parse_dump(bytes(mutated))
-    except DumpError as error:
-        assert "; write it again" in str(error)
-    else:
-        check_dumps(dump, dump)
+    dump = read_or_refused(bytes(mutated))
+
+    assert check_dumps(dump, dump).differences == ()
