@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple, TypeAlias
 
-from stressor.vmstate.check.item import Item, opened
+from stressor.vmstate.check.item import Item, opened, tail_of
 
 __all__ = ["Block", "align", "alike", "common"]
 
@@ -91,9 +91,10 @@ def align(old: Run, new: Run) -> list[Block]:
 
 def alike(old: str, new: str) -> bool:
     """Return whether two names look like one that was changed."""
-    old_tail, new_tail = (name.replace("->", ".").rpartition(".")[2] for name in (old, new))
-    if old_tail == new_tail or max(len(old), len(new)) > _LONGEST_NAME:
-        return old_tail == new_tail
+    if max(len(old), len(new)) > _LONGEST_NAME:
+        return old == new
+    if tail_of(old) == tail_of(new):
+        return True
     return SequenceMatcher(None, old, new, False).ratio() >= _ALIKE
 
 
@@ -137,7 +138,7 @@ def _without_structs(old: Run, new: Run) -> list[Block]:
     old_leaves, new_leaves = opened(old), opened(new)
     if old_leaves == list(old) and new_leaves == list(new):  # nothing was opened
         return _by_bytes(old, new)
-    old_keys, new_keys = ([leaf.tail for leaf in run] for run in (old_leaves, new_leaves))
+    old_keys, new_keys = ([tail_of(leaf.field.name) for leaf in run] for run in (old_leaves, new_leaves))
     if not common(old_keys, new_keys):
         return _by_bytes(old, new)
     blocks: list[Block] = []

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from stressor.vmstate.check.difference import Side
 from stressor.vmstate.dump.model import DumpedDescription, DumpedField
 
-__all__ = ["Item", "Link", "Presence", "items_of", "opened", "presence"]
+__all__ = ["Item", "Link", "Presence", "items_of", "opened", "presence", "tail_of"]
 
 
 class Presence(IntEnum):
@@ -44,11 +44,6 @@ class Item:
     links: tuple[Link, ...]
 
     @property
-    def tail(self) -> str:
-        """The last word of its name: `mac` of `core.mac`."""
-        return self.field.name.replace("->", ".").rpartition(".")[2]
-
-    @property
     def width(self) -> int | None:
         """Bytes in the stream, as far as the dump says so; None for a struct or an unknown size."""
         if self.field.description is not None or not self.field.size:
@@ -65,6 +60,11 @@ class Item:
             size=None if field.description is not None else field.size,
             count=field.count,
         )
+
+
+def tail_of(name: str) -> str:
+    """Return the last word of a field's name, which in QEMU is a C expression: `mac` of `core.mac`."""
+    return name.replace("->", ".").rpartition(".")[2]
 
 
 def presence(links: Sequence[Link], stream: int | None = None) -> Presence:
