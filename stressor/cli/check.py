@@ -45,12 +45,8 @@ def check(
 
     accepted = [] if ignore is None else read_accepted(ignore)
     comparison = check_dumps(read_dump(old), read_dump(new))
-    directions = (
-        tuple(Direction) if direction == "both" else (Direction[direction.upper()],)
-    )
-    checked = Checked(
-        comparison, sort_out(comparison.differences, accepted), old, new, directions
-    )
+    directions = tuple(Direction) if direction == "both" else (Direction[direction.upper()],)
+    checked = Checked(comparison, sort_out(comparison.differences, accepted), old, new, directions)
     if as_json:
         click.echo(check_json(checked), nl=False)
     else:

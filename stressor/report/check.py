@@ -12,6 +12,7 @@ import msgspec
 from stressor.report.text import WIDTH, clean, counted, middle
 from stressor.vmstate.check import Comparison, Difference, Direction, Kind, Severity, Side
 from stressor.vmstate.check.accepted import Accepted, Sorted
+from stressor.vmstate.dump import Dump
 
 __all__ = ["FORMAT", "Checked", "check_json", "check_text"]
 
@@ -72,8 +73,8 @@ def check_json(checked: Checked) -> bytes:
     """Return the whole result as JSON; docs/check.md describes it."""
     whole = {
         "format": FORMAT,
-        "old": _dump(checked.old, checked.comparison.old.machine, len(checked.comparison.old.devices)),
-        "new": _dump(checked.new, checked.comparison.new.machine, len(checked.comparison.new.devices)),
+        "old": _dump(checked.old, checked.comparison.old),
+        "new": _dump(checked.new, checked.comparison.new),
         "sections": checked.comparison.sections,
         "directions": {
             direction.name.lower(): {
@@ -123,9 +124,7 @@ def _groups(
     for section in sorted(by_section):
         key = tuple(line for each in by_section[section] for line in _difference(checked, each))
         groups.setdefault(key, ([], by_section[section]))[0].append(section)
-    return sorted(
-        groups.values(), key=lambda group: -max(checked.worst(each) for each in group[1])
-    )
+    return sorted(groups.values(), key=lambda group: -max(checked.worst(each) for each in group[1]))
 
 
 def _names(names: Sequence[str]) -> list[str]:
@@ -226,8 +225,8 @@ def _wrapped(text: str, indent: int, hanging: int = 0) -> list[str]:
     )
 
 
-def _dump(file: str, machine: str, devices: int) -> dict[str, Any]:
-    return {"file": file, "machine": machine, "devices": devices}
+def _dump(file: str, dump: Dump) -> dict[str, Any]:
+    return {"file": file, "machine": dump.machine, "devices": len(dump.devices)}
 
 
 def _entry(entry: Accepted) -> dict[str, Any]:

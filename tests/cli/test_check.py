@@ -12,7 +12,12 @@ from tests.vmstate.check.dumps import described, dump, field, stored_bytes, unus
 
 FIFO = described(field("data", 1, count=16), field("head"), name="uart/fifo")
 OLD = described(
-    field("ier", 1), field("lcr", 1), unused(2), field("divider", 2), name="uart", subsections=(FIFO,)
+    field("ier", 1),
+    field("lcr", 1),
+    unused(2),
+    field("divider", 2),
+    name="uart",
+    subsections=(FIFO,),
 )
 NEW = described(
     field("ier", 1),
@@ -23,7 +28,9 @@ NEW = described(
     name="uart",
     version=2,
 )
-GROWN = described(*OLD.fields, field("fcr", 1, since=2), name="uart", version=2, subsections=(FIFO,))
+GROWN = described(
+    *OLD.fields, field("fcr", 1, since=2), name="uart", version=2, subsections=(FIFO,)
+)
 RTC = described(field("offset", 8), name="rtc")
 
 

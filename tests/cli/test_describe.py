@@ -35,7 +35,11 @@ def test_every_device_of_a_folder_is_described(command: CommandLine) -> None:
 def test_what_is_described_can_be_checked(command: CommandLine) -> None:
     Path("old.json").write_text(command("describe", "devices").out)
     source = Path("devices/counter.py")
-    source.write_text(source.read_text().replace('"whole", fields', '"whole", version=2, minimum_version=1, fields'))
+    source.write_text(
+        source.read_text().replace(
+            '"whole", fields', '"whole", version=2, minimum_version=1, fields'
+        )
+    )
     Path("new.json").write_text(command("describe", "devices").out)
 
     code, out, _ = command("check", "old.json", "new.json")

@@ -1,6 +1,6 @@
 """The static checker: would a state saved by one version load in another, and back?
 
-    comparison = check_dumps(read_dump("old.json"), read_dump("new.json"))
+comparison = check_dumps(read_dump("old.json"), read_dump("new.json"))
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Differences that a project accepts, each with its reason, from a TOML file.
 
-    [[ignore]]
-    path = "e1000e/core.*"        # section and field path; * and ? stand for anything
-    kind = "padded"               # optional
-    reason = "arrays of five, see hw/net/e1000e.c"
+[[ignore]]
+path = "e1000e/core.*"        # section and field path; * and ? stand for anything
+kind = "padded"               # optional
+reason = "arrays of five, see hw/net/e1000e.c"
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def parse_accepted(data: bytes, file: str) -> list[Accepted]:
         raise UsageError(f"{file}: no TOML: {error}; see docs/check.md") from error
     for key in table:
         if key != "ignore":
-            raise UsageError(f"{file}: unknown key {key!r}{_meant(key, ['ignore'])}; use [[ignore]]")
+            meant = _meant(key, ["ignore"])
+            raise UsageError(f"{file}: unknown key {key!r}{meant}; use [[ignore]]")
     entries = table.get("ignore", [])
     if not isinstance(entries, list):
         raise UsageError(f"{file}: ignore is no list of tables; write [[ignore]] above each")

@@ -82,7 +82,8 @@ def _longest_increasing(candidates: Sequence[tuple[int, list[int]]]) -> list[tup
 def align(old: Run, new: Run) -> list[Block]:
     """Return the blocks of two descriptions' fields, in order; every field is in exactly one."""
     blocks: list[Block] = []
-    for old_gap, new_gap, pair in _between(old, new, [_key(i) for i in old], [_key(i) for i in new]):
+    keys = ([_key(item) for item in run] for run in (old, new))
+    for old_gap, new_gap, pair in _between(old, new, *keys):
         blocks += _gap(old_gap, new_gap)
         if pair is not None:
             blocks.append(pair)
@@ -127,9 +128,7 @@ def _gap(old: Run, new: Run) -> list[Block]:
 
 def _struct_keys(run: Run) -> list[Hashable]:
     """Return the name of each item's description; what is no struct is like nothing else."""
-    return [
-        item if item.field.description is None else item.field.description.name for item in run
-    ]
+    return [item if item.field.description is None else item.field.description.name for item in run]
 
 
 def _without_structs(old: Run, new: Run) -> list[Block]:
@@ -138,7 +137,9 @@ def _without_structs(old: Run, new: Run) -> list[Block]:
     old_leaves, new_leaves = opened(old), opened(new)
     if old_leaves == list(old) and new_leaves == list(new):  # nothing was opened
         return _by_bytes(old, new)
-    old_keys, new_keys = ([tail_of(leaf.field.name) for leaf in run] for run in (old_leaves, new_leaves))
+    old_keys, new_keys = (
+        [tail_of(leaf.field.name) for leaf in run] for run in (old_leaves, new_leaves)
+    )
     if not common(old_keys, new_keys):
         return _by_bytes(old, new)
     blocks: list[Block] = []
@@ -159,9 +160,8 @@ def _by_bytes(old: Run, new: Run) -> list[Block]:
     blocks: list[Block] = []
     old_from = new_from = 0
     for old_at, new_at in common(old_ends, new_ends):
-        blocks.append(
-            Block(tuple(old[old_from : old_at + 1]), tuple(new[new_from : new_at + 1]))
-        )
+        run = tuple(old[old_from : old_at + 1]), tuple(new[new_from : new_at + 1])
+        blocks.append(Block(*run))
         old_from, new_from = old_at + 1, new_at + 1
     return blocks
 
@@ -199,8 +199,9 @@ def _by_likeness(old: Run, new: Run) -> list[Block]:
 def _may_be(old: Item, new: Item) -> bool:
     if old.field.unused or new.field.unused:
         return False
-    structs = (old.field.description is None, new.field.description is None)
-    return structs[0] == structs[1] and old.width == new.width and alike(old.field.name, new.field.name)
+    if (old.field.description is None) != (new.field.description is None):
+        return False
+    return old.width == new.width and alike(old.field.name, new.field.name)
 
 
 def _may_pad(old: Item, new: Item) -> bool:

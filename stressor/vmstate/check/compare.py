@@ -17,9 +17,11 @@ from stressor.vmstate.check.difference import (
     Side,
     Verdict,
 )
-from stressor.vmstate.check.item import Item, Link, items_of
-from stressor.vmstate.check.rules import Scene, judge_block, judge_subsection, judge_versions
+from stressor.vmstate.check.item import Item, Link, Presence, items_of, presence
+from stressor.vmstate.check.rules import judge_block
+from stressor.vmstate.check.scene import Scene
 from stressor.vmstate.check.sections import Match, match_sections
+from stressor.vmstate.check.versions import judge_subsection, judge_versions
 from stressor.vmstate.dump.model import Dump, DumpedDescription, DumpedDevice
 
 __all__ = ["Comparison", "check_dumps"]
@@ -123,9 +125,7 @@ def _description(
 ) -> Iterator[Difference]:
     """Yield the differences of two descriptions that stand for each other."""
     yield from judge_versions(scene, path, old, new, embedded)
-    blocks = align(
-        items_of(old, path, links[0], embedded), items_of(new, path, links[1], embedded)
-    )
+    blocks = align(items_of(old, path, links[0], embedded), items_of(new, path, links[1], embedded))
     for block in blocks:
         yield from judge_block(scene, block)
         if len(block.old) == len(block.new) == 1:
@@ -137,10 +137,13 @@ def _description(
 def _inner(scene: Scene, old: Item, new: Item) -> Iterator[Difference]:
     """Yield the differences within a struct that both sides have."""
     inner_old, inner_new = old.field.description, new.field.description
-    if inner_old is not None and inner_new is not None and inner_old != inner_new:
-        yield from _description(
-            scene, old.path, inner_old, inner_new, (old.links, new.links), embedded=True
-        )
+    if inner_old is None or inner_new is None or inner_old == inner_new:
+        return
+    links: tuple[tuple[Link, ...], tuple[Link, ...]] = ((), ())
+    if presence(old.links) is presence(new.links) is Presence.NO:
+        links = (old.links, new.links)
+    # Else what is within is judged for when the struct travels; that was judged with the struct.
+    yield from _description(scene, old.path, inner_old, inner_new, links, embedded=True)
 
 
 def _subsections(
@@ -150,9 +153,7 @@ def _subsections(
 
     Those of a struct that stands last and was opened follow on its fields as the outer ones do.
     """
-    paired = {
-        id(item.field) for block in blocks for side in block for item in side
-    }
+    paired = {id(item.field) for block in blocks for side in block for item in side}
     found = []
     for description in (old, new):
         subsections = list(description.subsections)

@@ -63,15 +63,15 @@ class Item:
 
 
 def tail_of(name: str) -> str:
-    """Return the last word of a field's name, which in QEMU is a C expression: `mac` of `core.mac`."""
+    """Return the last word of a name, which in QEMU is a C expression: `mac` of `core.mac`."""
     return name.replace("->", ".").rpartition(".")[2]
 
 
 def presence(links: Sequence[Link], stream: int | None = None) -> Presence:
     """Return whether the field at the end of `links` travels.
 
-    Saved by its own description (`stream` None), or read from a section or subsection whose version
-    in the stream is `stream`. QEMU asks `field_exists` where there is one and the version otherwise.
+    Saved by its own description (`stream` None), or read from a section or subsection of the
+    version `stream`. QEMU asks `field_exists` where there is one, and else the version.
     """
     found = Presence.YES
     for link in links:

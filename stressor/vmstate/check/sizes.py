@@ -22,9 +22,7 @@ def size_verdict(old: Item, new: Item) -> tuple[Kind, Verdict | None]:
     if structs[0]:
         return Kind.RESIZED, _counts(old, new)
     if 0 in (old.field.size, new.field.size) and old.field.size != new.field.size:
-        return Kind.RESIZED, Verdict(
-            Severity.MAYBE, "one side's size is known to the device only"
-        )
+        return Kind.RESIZED, Verdict(Severity.MAYBE, "one side's size is known to the device only")
     kind, verdict = _leaves(old, new)
     types = (old.field.type, new.field.type)
     if verdict is None and None not in types and types[0] != types[1]:
@@ -72,6 +70,4 @@ def _struct_or_not(old: Item, new: Item) -> Verdict:
         return Verdict(Severity.MAYBE, "a struct on one side only, of a size that no dump says")
     if sums[0] == sums[1]:
         return Verdict(Severity.MAYBE, "a struct on one side only, of as many bytes")
-    return Verdict(
-        Severity.BREAKS, f"a struct on one side only: {sums[0]} bytes against {sums[1]}"
-    )
+    return Verdict(Severity.BREAKS, f"a struct on one side only: {sums[0]} bytes against {sums[1]}")

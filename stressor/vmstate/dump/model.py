@@ -2,8 +2,8 @@
 
 The dump is JSON: an object of devices by type name, each with its state description, and the name
 of the machine under `vmschkmachine`. QEMU writes it in `migration/savevm.c`. Sizes are those of the
-C types: of one element where the field is an array, 0 where the device decides, and for a field with
-a description the size of the C struct, which says nothing about the stream.
+C types: of one element where the field is an array, 0 where the device decides, and for a field
+with a description the size of the C struct, which says nothing about the stream.
 """
 
 from __future__ import annotations

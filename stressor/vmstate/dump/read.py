@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -116,10 +117,8 @@ def _refuse_twice(data: bytes, file: str) -> None:
     """Refuse a key that stands twice: the first of them would silently not be checked."""
 
     def hook(pairs: list[tuple[str, Any]]) -> None:
-        keys = {key for key, _ in pairs}
-        if len(keys) != len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        if len(dict(pairs)) != len(pairs):
+            (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
             raise DumpError(file, "", f"has the key {twice!r} twice in one object", _CURE)
 
     try:

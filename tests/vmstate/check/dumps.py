@@ -63,9 +63,13 @@ def device(description: DumpedDescription, key: str = "uart") -> DumpedDevice:
     )
 
 
-def dump(*descriptions: DumpedDescription, machine: str = "board", **keyed: DumpedDescription) -> Dump:
+def dump(
+    *descriptions: DumpedDescription, machine: str = "board", **keyed: DumpedDescription
+) -> Dump:
     """A dump of devices under the names of their descriptions, or under those that are given."""
-    devices = {description.name: device(description, description.name) for description in descriptions}
+    devices = {
+        description.name: device(description, description.name) for description in descriptions
+    }
     devices |= {key: device(description, key) for key, description in keyed.items()}
     return Dump(machine, devices)
 

@@ -47,7 +47,9 @@ def test_an_accepted_difference_is_taken_out_and_a_stale_entry_is_named() -> Non
 
 
 def test_an_entry_behind_a_wider_one_is_not_stale() -> None:
-    result = sort_out([added("ier")], [Accepted("uart/*", None, "a"), Accepted("uart/ier", None, "b")])
+    result = sort_out(
+        [added("ier")], [Accepted("uart/*", None, "a"), Accepted("uart/ier", None, "b")]
+    )
 
     assert result.stale == ()
 

@@ -29,7 +29,9 @@ def longest(old: str, new: str) -> int:
     table = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
     for i, a in enumerate(old):
         for j, b in enumerate(new):
-            table[i + 1][j + 1] = table[i][j] + 1 if a == b else max(table[i][j + 1], table[i + 1][j])
+            table[i + 1][j + 1] = (
+                table[i][j] + 1 if a == b else max(table[i][j + 1], table[i + 1][j])
+            )
     return table[-1][-1]
 
 
@@ -39,7 +41,9 @@ def test_a_longest_common_subsequence_is_found(old: str, new: str) -> None:
 
     assert all(old[i] == new[j] for i, j in pairs)
     assert pairs == sorted(pairs)
-    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs) == longest(old, new)
+    assert (
+        len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs) == longest(old, new)
+    )
 
 
 def test_very_many_equal_names_are_aligned_in_their_order() -> None:
@@ -80,8 +84,12 @@ def test_a_struct_around_the_same_fields_changes_nothing() -> None:
 def test_structs_within_structs_are_opened() -> None:
     outer = described(field("inner", 99, inner=SERIAL), field("mcr"))
 
-    assert aligned((field("ier"), field("lcr", 1), field("mcr")), (field("s", 99, inner=outer),)) == [
-        ("ier", "s.inner.ier"), ("lcr", "s.inner.lcr"), ("mcr", "s.mcr"),
+    assert aligned(
+        (field("ier"), field("lcr", 1), field("mcr")), (field("s", 99, inner=outer),)
+    ) == [
+        ("ier", "s.inner.ier"),
+        ("lcr", "s.inner.lcr"),
+        ("mcr", "s.mcr"),
     ]
 
 
@@ -89,7 +97,9 @@ def test_an_array_of_structs_is_not_opened() -> None:
     array = field("state", 99, count=2, inner=SERIAL)
 
     assert aligned((field("ier"), field("lcr", 1)), (array,)) == [
-        ("ier", ""), ("lcr", ""), ("", "state"),
+        ("ier", ""),
+        ("lcr", ""),
+        ("", "state"),
     ]
 
 
@@ -101,7 +111,10 @@ def test_a_renamed_struct_is_known_by_its_description() -> None:
 
 
 def test_fields_of_the_same_bytes_are_paired_whatever_their_names() -> None:
-    assert aligned((field("p"), field("q", 2)), (field("x"), field("y", 2))) == [("p", "x"), ("q", "y")]
+    assert aligned((field("p"), field("q", 2)), (field("x"), field("y", 2))) == [
+        ("p", "x"),
+        ("q", "y"),
+    ]
 
 
 def test_where_bytes_do_not_fit_likeness_decides() -> None:
@@ -109,7 +122,10 @@ def test_where_bytes_do_not_fit_likeness_decides() -> None:
     new = (field("z", 8), field("rx_receive_count"), field("y", 1))
 
     assert aligned(old, new) == [
-        ("", "z"), ("receive_count", "rx_receive_count"), ("q", ""), ("", "y"),
+        ("", "z"),
+        ("receive_count", "rx_receive_count"),
+        ("q", ""),
+        ("", "y"),
     ]
 
 
@@ -117,7 +133,9 @@ def test_padding_stands_for_as_many_bytes() -> None:
     old = (field("a"), field("b", 2), field("c", 2), field("d"))
 
     assert aligned(old, (field("a"), unused(4), field("d"))) == [
-        ("a", "a"), ("b c", "unused"), ("d", "d"),
+        ("a", "a"),
+        ("b c", "unused"),
+        ("d", "d"),
     ]
 
 

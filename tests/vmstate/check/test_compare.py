@@ -31,9 +31,7 @@ def test_a_device_that_came_may_break_the_way_back() -> None:
 
 
 def test_a_renamed_device_is_known_by_its_description_and_compared() -> None:
-    comparison = check_dumps(
-        dump(old_uart=UART), dump(new_uart=described(A, B, name="serial"))
-    )
+    comparison = check_dumps(dump(old_uart=UART), dump(new_uart=described(A, B, name="serial")))
 
     assert found(comparison) == [(Kind.RENAMED, "old_uart"), (Kind.ADDED, "old_uart/lcr")]
     assert comparison.sections == 1
@@ -44,8 +42,11 @@ def test_of_several_renamed_devices_the_most_alike_are_paired() -> None:
         dump(uart_two=UART, uart_one=UART), dump(x_uart_one=UART, x_uart_two=UART)
     )
 
-    assert [(each.old and each.old.name, each.new and each.new.name) for each in comparison.differences] == [
-        ("uart_two", "x_uart_two"), ("uart_one", "x_uart_one"),
+    assert [
+        (each.old and each.old.name, each.new and each.new.name) for each in comparison.differences
+    ] == [
+        ("uart_two", "x_uart_two"),
+        ("uart_one", "x_uart_one"),
     ]
 
 
@@ -69,7 +70,8 @@ def test_versions_that_only_the_device_has_are_compared_too() -> None:
     raised = type(raised)(name="serial", version=2, minimum_version=2, description=UART)
 
     assert found(check_dumps(dump(UART), Dump("", {"serial": raised}))) == [
-        (Kind.VERSION, "serial"), (Kind.MINIMUM_VERSION, "serial"),
+        (Kind.VERSION, "serial"),
+        (Kind.MINIMUM_VERSION, "serial"),
     ]
 
 
@@ -91,7 +93,9 @@ def test_subsections_are_compared_in_any_order() -> None:
 
 def test_subsections_of_subsections_are_compared() -> None:
     old, new = (
-        described(A, name="serial", subsections=(described(A, name="serial/one", subsections=inner),))
+        described(
+            A, name="serial", subsections=(described(A, name="serial/one", subsections=inner),)
+        )
         for inner in ((), (described(B, name="serial/one/two"),))
     )
 

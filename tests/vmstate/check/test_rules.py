@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stressor.vmstate.check import Difference, Kind, Severity, check_dumps
-from stressor.vmstate.dump import Dump, DumpedDescription
+from stressor.vmstate.dump import Dump, DumpedDescription, DumpedField
+from tests.stored import ROOT
 from tests.vmstate.check.dumps import described, dump, field, unused
 
 FINE, MAYBE, BREAKS = Severity.FINE, Severity.MAYBE, Severity.BREAKS
@@ -16,9 +17,9 @@ def differences(old: DumpedDescription, new: DumpedDescription) -> list[Differen
     return list(check_dumps(dump(uart=old), dump(uart=new)).differences)
 
 
-def within(*fields: object, version: int = 1, name: str = "state") -> DumpedDescription:
+def within(*fields: DumpedField, version: int = 1, name: str = "state") -> DumpedDescription:
     """A description whose second field is a struct of these."""
-    inner = described(*fields, name=name, version=version)  # type: ignore[arg-type]
+    inner = described(*fields, name=name, version=version)
     return described(A, field("state", 99, inner=inner), B)
 
 
@@ -26,8 +27,12 @@ def extended(*subsections: DumpedDescription) -> DumpedDescription:
     return described(A, subsections=subsections)
 
 
-def fifo(*fields: object, version: int = 1, minimum: int = 1) -> DumpedDescription:
-    return described(*fields, name="uart/fifo", version=version, minimum=minimum)  # type: ignore[arg-type]
+def fifo(*fields: DumpedField, version: int = 1) -> DumpedDescription:
+    return described(*fields, name="uart/fifo", version=version)
+
+
+def judged(difference: Difference) -> tuple[Kind, Severity, Severity]:
+    return difference.kind, difference.forward.severity, difference.backward.severity
 
 
 Plant = tuple[DumpedDescription, DumpedDescription, Kind, str, Severity, Severity]
@@ -56,13 +61,15 @@ PLANTED: dict[str, Plant] = {
     # removed
     "removed": (described(A, B), described(A), Kind.REMOVED, "lcr", BREAKS, BREAKS),
     "removed, conditional": (
-        described(A, field("lcr", conditional=True)), described(A), Kind.REMOVED, "lcr", MAYBE, MAYBE,
+        described(A, field("lcr", conditional=True)), described(A),
+        Kind.REMOVED, "lcr", MAYBE, MAYBE,
     ),
     "removed, never saved": (
         described(A, field("lcr", since=2)), described(A), Kind.REMOVED, "lcr", FINE, FINE,
     ),
     "removed from the middle": (
-        described(A, B, field("mcr")), described(A, field("mcr")), Kind.REMOVED, "lcr", BREAKS, BREAKS,
+        described(A, B, field("mcr")), described(A, field("mcr")),
+        Kind.REMOVED, "lcr", BREAKS, BREAKS,
     ),
     "a removed struct": (
         described(A, field("state", 9, inner=described(B))), described(A),
@@ -89,7 +96,8 @@ PLANTED: dict[str, Plant] = {
     ),
     # moved
     "moved": (
-        described(A, B, field("mcr")), described(A, field("mcr"), B), Kind.MOVED, "lcr", BREAKS, BREAKS,
+        described(A, B, field("mcr")), described(A, field("mcr"), B),
+        Kind.MOVED, "lcr", BREAKS, BREAKS,
     ),
     "moved into a subsection": (
         described(A, B, subsections=(fifo(field("data")),)),
@@ -104,7 +112,8 @@ PLANTED: dict[str, Plant] = {
         within(field("x", 4)), within(field("x", 8)), Kind.RESIZED, "state.x", BREAKS, BREAKS,
     ),
     "of a size that one side does not say": (
-        described(field("data", 16)), described(field("data", 0)), Kind.RESIZED, "data", MAYBE, MAYBE,
+        described(field("data", 16)), described(field("data", 0)),
+        Kind.RESIZED, "data", MAYBE, MAYBE,
     ),
     "a timer, once behind a pointer": (
         described(field("t", 8)), described(field("t", 48)), Kind.RESIZED, "t", MAYBE, MAYBE,
@@ -139,6 +148,14 @@ PLANTED: dict[str, Plant] = {
         described(field("word", 4)), described(field("qq", 2), field("zz", 2)),
         Kind.RETYPED, "word", MAYBE, MAYBE,
     ),
+    "another field and padding where one was": (
+        described(field("word", 4)), described(field("qq", 2), unused(2)),
+        Kind.RETYPED, "word", MAYBE, MAYBE,
+    ),
+    "two fields of another version where one was": (
+        described(field("word", 4)), described(field("qq", 2, since=2), field("zz", 2, since=2)),
+        Kind.RETYPED, "word", BREAKS, BREAKS,
+    ),
     # re-versioned
     "of a version above the old section's": (
         described(A), described(field("ier", since=2)), Kind.REVERSIONED, "ier", BREAKS, BREAKS,
@@ -157,10 +174,12 @@ PLANTED: dict[str, Plant] = {
     ),
     # field_exists
     "made conditional": (
-        described(A), described(field("ier", conditional=True)), Kind.CONDITIONAL, "ier", MAYBE, MAYBE,
+        described(A), described(field("ier", conditional=True)),
+        Kind.CONDITIONAL, "ier", MAYBE, MAYBE,
     ),
     "made unconditional": (
-        described(field("ier", conditional=True)), described(A), Kind.CONDITIONAL, "ier", MAYBE, MAYBE,
+        described(field("ier", conditional=True)), described(A),
+        Kind.CONDITIONAL, "ier", MAYBE, MAYBE,
     ),
     # padding
     "a field became padding": (
@@ -179,11 +198,18 @@ PLANTED: dict[str, Plant] = {
         described(A), described(unused(4, since=2)), Kind.PADDED, "ier", BREAKS, BREAKS,
     ),
     "conditional, became padding": (
-        described(field("x", conditional=True)), described(unused(4)), Kind.PADDED, "x", MAYBE, MAYBE,
+        described(field("x", conditional=True)), described(unused(4)),
+        Kind.PADDED, "x", MAYBE, MAYBE,
     ),
     # versions
-    "a raised version": (described(A, version=1), described(A, version=2), Kind.VERSION, "", FINE, BREAKS),
-    "a lowered version": (described(A, version=2), described(A, version=1), Kind.VERSION, "", BREAKS, FINE),
+    "a raised version": (
+        described(A, version=1), described(A, version=2),
+        Kind.VERSION, "", FINE, BREAKS,
+    ),
+    "a lowered version": (
+        described(A, version=2), described(A, version=1),
+        Kind.VERSION, "", BREAKS, FINE,
+    ),
     "a raised version of a subsection": (
         extended(fifo(A)), extended(fifo(A, version=2)), Kind.VERSION, "(uart/fifo)", FINE, BREAKS,
     ),
@@ -195,7 +221,10 @@ PLANTED: dict[str, Plant] = {
         Kind.MINIMUM_VERSION, "", FINE, FINE,
     ),
     # subsections
-    "a new subsection": (extended(), extended(fifo(A)), Kind.NEW_SUBSECTION, "(uart/fifo)", FINE, MAYBE),
+    "a new subsection": (
+        extended(), extended(fifo(A)),
+        Kind.NEW_SUBSECTION, "(uart/fifo)", FINE, MAYBE,
+    ),
     "a missing subsection": (
         extended(fifo(A)), extended(), Kind.MISSING_SUBSECTION, "(uart/fifo)", MAYBE, FINE,
     ),
@@ -215,7 +244,9 @@ def test_a_planted_difference_is_found_and_judged(
     forward: Severity,
     backward: Severity,
 ) -> None:
-    (found,) = [each for each in differences(old, new) if each.kind is not Kind.VERSION or kind is Kind.VERSION]
+    (found,) = [
+        each for each in differences(old, new) if each.kind is kind or each.kind is not Kind.VERSION
+    ]
 
     assert (found.kind, found.path) == (kind, path)
     assert (found.forward.severity, found.backward.severity) == (forward, backward)
@@ -244,19 +275,26 @@ def test_every_kind_of_difference_is_planted() -> None:
     assert {plant[2] for plant in PLANTED.values()} | elsewhere == set(Kind)
 
 
+def test_every_kind_has_its_row_in_the_table_of_rules() -> None:
+    page = (ROOT / "docs" / "check.md").read_text()
+    table = page.partition("## The rules")[2].partition("###")[0]
+
+    assert [kind for kind in Kind if f"| `{kind}`" not in table] == []
+
+
 def test_a_new_field_of_a_newer_version_breaks_only_the_way_back() -> None:
     version, added = differences(described(A), described(A, field("lcr", since=2), version=2))
 
-    assert (version.kind, version.forward.severity, version.backward.severity) == (Kind.VERSION, FINE, BREAKS)
-    assert (added.kind, added.forward.severity, added.backward.severity) == (Kind.ADDED, FINE, BREAKS)
+    assert judged(version) == (Kind.VERSION, FINE, BREAKS)
+    assert judged(added) == (Kind.ADDED, FINE, BREAKS)
     assert "refuses version 2" in added.backward.reason
 
 
 def test_the_version_of_a_struct_gates_nothing_that_travels() -> None:
     version, added = differences(within(A), within(A, field("x", since=2), version=2))
 
-    assert (version.kind, version.forward.severity) == (Kind.VERSION, FINE)
-    assert (added.kind, added.forward.severity) == (Kind.ADDED, BREAKS)
+    assert judged(version) == (Kind.VERSION, FINE, FINE)
+    assert judged(added) == (Kind.ADDED, BREAKS, BREAKS)
     assert "gates nothing" in added.forward.reason
 
 
@@ -265,16 +303,14 @@ def test_the_version_of_a_subsection_gates_its_fields() -> None:
         extended(fifo(A)), extended(fifo(A, field("x", since=2), version=2))
     )
 
-    assert (added.kind, added.forward.severity, added.backward.severity) == (Kind.ADDED, FINE, BREAKS)
+    assert judged(added) == (Kind.ADDED, FINE, BREAKS)
 
 
 def test_a_minimum_above_the_old_version_refuses_it() -> None:
     version, minimum = differences(described(A), described(A, version=3, minimum=3))
 
-    assert (version.kind, version.forward.severity, version.backward.severity) == (Kind.VERSION, FINE, BREAKS)
-    assert (minimum.kind, minimum.forward.severity, minimum.backward.severity) == (
-        Kind.MINIMUM_VERSION, BREAKS, FINE,
-    )
+    assert judged(version) == (Kind.VERSION, FINE, BREAKS)
+    assert judged(minimum) == (Kind.MINIMUM_VERSION, BREAKS, FINE)
 
 
 def test_a_field_of_a_struct_that_is_in_no_stream_breaks_nothing() -> None:
@@ -284,7 +320,17 @@ def test_a_field_of_a_struct_that_is_in_no_stream_breaks_nothing() -> None:
 
     (found,) = differences(old, new)
 
-    assert (found.kind, found.forward.severity, found.backward.severity) == (Kind.ADDED, FINE, FINE)
+    assert judged(found) == (Kind.ADDED, FINE, FINE)
+
+
+def test_a_struct_that_is_read_in_other_versions_is_named_and_not_all_that_is_in_it() -> None:
+    old = described(A, field("state", 9, inner=described(A, B)))
+    new = described(A, field("state", 9, since=2, inner=described(A, field("lcr", 2))))
+
+    gate, size = differences(old, new)
+
+    assert (judged(gate), gate.path) == ((Kind.REVERSIONED, BREAKS, BREAKS), "state")
+    assert (judged(size), size.path) == ((Kind.RESIZED, BREAKS, BREAKS), "state.lcr")
 
 
 def test_a_first_difference_does_not_end_the_check() -> None:

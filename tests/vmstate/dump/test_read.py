@@ -59,10 +59,11 @@ def changed(change: Callable[[Any], object]) -> bytes:
 
 
 def nested(levels: int) -> bytes:
-    text = '{"name":"a","version_id":1,"minimum_version_id":1}'
+    versions = '"version_id":1,"minimum_version_id":1'
+    text = f'{{"name":"a",{versions}}}'
     for _ in range(levels):
-        text = f'{{"name":"a","version_id":1,"minimum_version_id":1,"Subsections":[{text}]}}'
-    return f'{{"a":{{"Name":"a","version_id":1,"minimum_version_id":1,"Description":{text}}}}}'.encode()
+        text = f'{{"name":"a",{versions},"Subsections":[{text}]}}'
+    return f'{{"a":{{"Name":"a",{versions},"Description":{text}}}}}'.encode()
 
 
 def test_a_dump_is_read() -> None:
@@ -170,8 +171,12 @@ def test_what_is_too_large_is_refused() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["name", "field", "size", "Fields", "Description"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "field", "size", "Fields", "Description"]), inner
+        )
+    ),
     max_leaves=8,
 )
 

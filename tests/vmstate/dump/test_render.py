@@ -83,7 +83,9 @@ def test_a_struct_whose_length_only_the_device_knows_has_no_size() -> None:
         "inner", fields=[COUNT, vm.variable_array("v", vm.u8, length="n", maximum=9)]
     )
 
-    (found,) = plain(vm.Description("device", fields=[vm.struct("a", inner)]))["Description"]["Fields"]
+    (found,) = plain(vm.Description("device", fields=[vm.struct("a", inner)]))["Description"][
+        "Fields"
+    ]
 
     assert found["size"] == 0
 
