@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -63,8 +64,7 @@ def check_text(checked: Checked, *, whole: bool = False) -> str:
         lines += ["", f"  {arrows}difference".rstrip()]
     for names, differences in _groups(checked, shown):
         lines += ["", *_names(names)]
-        for each in differences:
-            lines += _difference(checked, each)
+        lines += _lines(checked, differences)
     lines += _footer(checked, len(checked.sorted.open) - len(shown))
     return "\n".join(lines) + "\n"
 
@@ -122,7 +122,7 @@ def _groups(
         by_section.setdefault(each.section, []).append(each)
     groups: dict[tuple[object, ...], tuple[list[str], list[Difference]]] = {}
     for section in sorted(by_section):
-        key = tuple(line for each in by_section[section] for line in _difference(checked, each))
+        key = tuple(_lines(checked, by_section[section]))
         groups.setdefault(key, ([], by_section[section]))[0].append(section)
     return sorted(groups.values(), key=lambda group: -max(checked.worst(each) for each in group[1]))
 
@@ -131,27 +131,41 @@ def _names(names: Sequence[str]) -> list[str]:
     return _wrapped(", ".join(clean(name) for name in names), 0)
 
 
-def _difference(checked: Checked, difference: Difference) -> list[str]:
-    verdicts = {direction: difference.verdict(direction) for direction in checked.directions}
-    marks = "".join(f"{verdict.severity!s:<8}" for verdict in verdicts.values())
+def _lines(checked: Checked, differences: Sequence[Difference]) -> Iterator[str]:
+    """Yield a line for each difference; what several in a row have for a reason stands once."""
+    for reasons, same in groupby(differences, key=lambda each: _reasons(checked, each)):
+        for each in same:
+            yield from _difference(checked, each)
+        yield from reasons
+
+
+def _difference(checked: Checked, difference: Difference) -> Iterator[str]:
+    severities = (difference.verdict(direction).severity for direction in checked.directions)
+    marks = "".join(f"{severity!s:<8}" for severity in severities)
     text = f"{difference.kind}  {clean(difference.path)}".rstrip()
     what = clean(_what(difference))
     room = WIDTH - 2 - len(marks)
     if what and len(text) + 2 + len(what) <= room:
         text, what = f"{text}  {what}", ""
-    lines = [f"  {marks}{middle(text, room)}"]
+    yield f"  {marks}{middle(text, room)}"
     if what:
-        lines += _wrapped(what, _REASON)
+        yield from _wrapped(what, _REASON)
+
+
+def _reasons(checked: Checked, difference: Difference) -> list[str]:
+    verdicts = {direction: difference.verdict(direction) for direction in checked.directions}
     reasons = {
         _ARROWS[direction]: clean(verdict.reason)
         for direction, verdict in verdicts.items()
         if verdict.reason and (verdict.severity or not checked.worst(difference))
     }
     if len(set(reasons.values())) == 1 and len(reasons) == len(verdicts):
-        return lines + _wrapped(next(iter(reasons.values())), _REASON)
-    for arrow, reason in reasons.items():
-        lines += _wrapped(f"{arrow} {reason}", _REASON, len(arrow) + 1)
-    return lines
+        return _wrapped(next(iter(reasons.values())), _REASON)
+    return [
+        line
+        for arrow, reason in reasons.items()
+        for line in _wrapped(f"{arrow} {reason}", _REASON, len(arrow) + 1)
+    ]
 
 
 def _what(difference: Difference) -> str:
@@ -170,8 +184,10 @@ def _what(difference: Difference) -> str:
         return f"since version {old.version} -> {new.version}"
     if difference.kind is Kind.CONDITIONAL:
         return f"{_when(old)} -> {_when(new)}"
-    if difference.kind in (Kind.RENAMED, Kind.MOVED):
-        return "" if old.name == new.name else f"{old.name} -> {new.name}"
+    if difference.kind is Kind.RENAMED:
+        return f"{old.name} -> {new.name}"
+    if difference.kind is Kind.MOVED and _shape(old) == _shape(new):
+        return ""
     return f"{_shape(old)} -> {_shape(new)}"
 
 

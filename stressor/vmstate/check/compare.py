@@ -9,7 +9,6 @@ import msgspec
 
 from stressor.vmstate.check.alignment import Block, align
 from stressor.vmstate.check.difference import (
-    FINE,
     Difference,
     Direction,
     Kind,
@@ -18,6 +17,7 @@ from stressor.vmstate.check.difference import (
     Verdict,
 )
 from stressor.vmstate.check.item import Item, Link, Presence, items_of, presence
+from stressor.vmstate.check.moves import with_moves
 from stressor.vmstate.check.rules import judge_block
 from stressor.vmstate.check.scene import Scene
 from stressor.vmstate.check.sections import Match, match_sections
@@ -70,7 +70,7 @@ def _section(match: Match) -> Iterator[Difference]:
     stated = judge_versions(scene, "", _stated(match.old, old), _stated(match.new, new), False)
     yield from (each for each in stated if each not in found)
     empty = [not (state.fields or state.subsections) for state in (old, new)]
-    yield from (_softened(each, *empty) for each in _with_moves(found))
+    yield from (_softened(each, *empty) for each in with_moves(found))
 
 
 def _stated(device: DumpedDevice, description: DumpedDescription) -> DumpedDescription:
@@ -184,37 +184,3 @@ def _pairs(
     for subsection in new:
         if by_name.pop(subsection.name, None) is not None:
             yield judge_subsection(scene, f"{prefix}({subsection.name})", None, subsection)
-
-
-def _with_moves(found: Sequence[Difference]) -> Iterator[Difference]:
-    """Yield the differences of a section; what went at one place and came at another has moved."""
-    came: dict[tuple[str, int | None, int | None], list[Difference]] = {}
-    for each in found:
-        if each.kind is Kind.ADDED and each.new is not None:
-            came.setdefault((each.new.name, each.new.size, each.new.count), []).append(each)
-    moved: set[int] = set()
-    results: list[Difference] = []
-    for each in found:
-        if each.kind is Kind.REMOVED and each.old is not None and each.old.name != "unused":
-            others = came.get((each.old.name, each.old.size, each.old.count))
-            if others:
-                other = others.pop(0)
-                moved.add(id(other))
-                each = Difference(
-                    Kind.MOVED,
-                    each.section,
-                    each.path,
-                    each.old,
-                    other.new,
-                    _worse(each.forward, other.forward, other.path),
-                    _worse(each.backward, other.backward, other.path),
-                )
-        results.append(each)
-    yield from (each for each in results if id(each) not in moved)
-
-
-def _worse(one: Verdict, other: Verdict, place: str) -> Verdict:
-    severity = max(one.severity, other.severity)
-    if severity is Severity.FINE:
-        return FINE
-    return Verdict(severity, f"now at {place}, and the stream has it where its writer does")

@@ -11,7 +11,7 @@ from stressor.vmstate.check.scene import Scene
 
 __all__ = ["PREDICATE", "SHIFTED", "judge_bytes"]
 
-SHIFTED: Final = "all that follows is read from the wrong place"
+SHIFTED: Final = "what follows is read shifted"
 PREDICATE: Final = "only where its field_exists says so"
 
 _SKIPPED: Final = Verdict(Severity.FINE, "saved, and skipped as padding of the same size")

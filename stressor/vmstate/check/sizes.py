@@ -6,6 +6,7 @@ from typing import Final
 
 from stressor.vmstate.check.difference import Kind, Severity, Verdict
 from stressor.vmstate.check.item import Item, opened
+from stressor.vmstate.check.padding import SHIFTED
 
 __all__ = ["size_verdict"]
 
@@ -45,9 +46,7 @@ def _leaves(old: Item, new: Item) -> tuple[Kind, Verdict | None]:
         return Kind.RETYPED, Verdict(
             Severity.MAYBE, "as many bytes, of elements of another size: the byte order decides"
         )
-    return Kind.RESIZED, Verdict(
-        Severity.BREAKS, "nothing in the stream says its size: what follows is read shifted"
-    )
+    return Kind.RESIZED, Verdict(Severity.BREAKS, f"nothing in the stream says its size: {SHIFTED}")
 
 
 def _counts(old: Item, new: Item) -> Verdict | None:
@@ -56,7 +55,7 @@ def _counts(old: Item, new: Item) -> Verdict | None:
         return None  # before QEMU 8.1 no dump says how many; and one element is no array
     return Verdict(
         Severity.BREAKS,
-        f"{counts[0]} elements against {counts[1]}: what follows is read shifted",
+        f"{counts[0]} elements against {counts[1]}: {SHIFTED}",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stressor.vmstate.check import Difference, Kind, Severity, check_dumps
+from stressor.vmstate.check import Difference, Kind, Severity, Side, check_dumps
 from stressor.vmstate.dump import Dump, DumpedDescription, DumpedField
 from tests.stored import ROOT
 from tests.vmstate.check.dumps import described, dump, field, unused
@@ -342,6 +342,25 @@ def test_a_first_difference_does_not_end_the_check() -> None:
     assert [(each.kind, each.path) for each in found] == [
         (Kind.ADDED, "new"), (Kind.REMOVED, "d"), (Kind.RESIZED, "e"),
     ]
+
+
+def test_a_field_that_moved_and_grew_is_one_difference() -> None:
+    old, new = described(A, B, field("mcr")), described(A, field("mcr"), field("lcr", 2))
+
+    (found,) = differences(old, new)
+
+    assert (judged(found), found.path) == ((Kind.MOVED, BREAKS, BREAKS), "lcr")
+    assert (found.old, found.new) == (Side("lcr", 0, None, False, 1), Side("lcr", 0, None, False, 2))
+
+
+def test_fields_of_one_name_in_two_structs_are_not_one_that_moved() -> None:
+    old = described(field("a", 9, inner=described(A, B, name="a")), field("b", 9, inner=described(A)))
+    new = described(
+        field("a", 9, inner=described(A, name="a")),
+        field("b", 9, inner=described(A, field("lcr", 2))),
+    )
+
+    assert [each.kind for each in differences(old, new)] == [Kind.REMOVED, Kind.ADDED]
 
 
 def test_an_empty_dump_has_no_difference_to_itself() -> None:
