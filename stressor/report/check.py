@@ -181,14 +181,14 @@ def _what(difference: Difference) -> str:
     if difference.kind is Kind.MINIMUM_VERSION:
         return f"{old.minimum_version} -> {new.minimum_version}"
     if difference.kind is Kind.REVERSIONED:
-        return f"since version {old.version} -> {new.version}"
+        versions = [str(each.version) for each in (old, new)]
+        return "since version " + " -> ".join(dict.fromkeys(versions))
     if difference.kind is Kind.CONDITIONAL:
         return f"{_when(old)} -> {_when(new)}"
     if difference.kind is Kind.RENAMED:
         return f"{old.name} -> {new.name}"
-    if difference.kind is Kind.MOVED and _shape(old) == _shape(new):
-        return ""
-    return f"{_shape(old)} -> {_shape(new)}"
+    shapes = dict.fromkeys(_shape(each) for each in (old, new))
+    return "" if len(shapes) == 1 else " -> ".join(shapes)
 
 
 def _when(side: Side) -> str:

@@ -114,10 +114,10 @@ def _gate(writer: Item, reader: Item, stream: int) -> Verdict:
     if Presence.MAYBE in (saved, read):
         what = "saved" if saved is Presence.MAYBE else "read"
         return Verdict(Severity.MAYBE, f"{what} {PREDICATE}, which the other side does not ask")
-    if saved is Presence.YES:
-        return Verdict(
-            Severity.BREAKS,
-            f"saved, and not read from version {stream}, as it is there since "
-            f"{reader.links[-1].version}: {SHIFTED}",
-        )
-    return Verdict(Severity.BREAKS, f"not saved, and read from version {stream}: {SHIFTED}")
+    what = "saved, and not read" if saved is Presence.YES else "not saved, and read all the same"
+    own = reader.links[-1]
+    if own.embedded:
+        why = f"since version {own.version} of an embedded description, which does not travel"
+    else:
+        why = f"since version {own.version}, and the stream has {stream}"
+    return Verdict(Severity.BREAKS, f"{what}: it is there {why}; {SHIFTED}")
