@@ -23,8 +23,9 @@ def checked(old: Dump, new: Dump, *directions: Direction) -> Checked:
 
 @pytest.fixture
 def planted() -> tuple[Dump, Dump]:
-    sides = [{key: device(plant[side], key) for key, plant in PLANTED.items()} for side in (0, 1)]
-    return Dump("board", sides[0]), Dump("board", sides[1])
+    old = {key: device(plant[0], key) for key, plant in PLANTED.items()}
+    new = {key: device(plant[1], key) for key, plant in PLANTED.items()}
+    return Dump("board", old), Dump("board", new)
 
 
 def test_every_kind_of_difference_has_its_text(planted: tuple[Dump, Dump]) -> None:
@@ -54,8 +55,8 @@ def test_long_paths_and_names_fit(planted: tuple[Dump, Dump]) -> None:
 
 def test_sections_with_the_same_differences_stand_together() -> None:
     names = ("rtc", "pit", "uart")
-    old = dump(**{name: described(field("a"), name="state") for name in names})
-    new = dump(**{name: described(field("a"), field("b"), name="state") for name in names})
+    old = Dump("", {name: device(described(field("a")), name) for name in names})
+    new = Dump("", {name: device(described(field("a"), field("b")), name) for name in names})
 
     lines = check_text(checked(old, new)).splitlines()
 
