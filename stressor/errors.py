@@ -7,6 +7,7 @@
     ├── StateError             a device's state cannot be saved
     ├── StreamError            saved bytes cannot be loaded
     ├── RecordError            a finding's file is damaged, newer, or cannot be written
+    ├── DumpError              a file of state descriptions cannot be read (exit code 3)
     └── TargetError            a target, or the harness itself, broke (exit code 3)
 
 A finding is not an error: it is data, see `stressor.loop.finding`. Each message says what is
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "DescriptionError",
+    "DumpError",
     "NoDeviceError",
     "RecordError",
     "StateError",
@@ -86,6 +88,19 @@ class RecordError(StressorError):
     def __init__(self, file: str, problem: str, cure: str) -> None:
         self.file = file
         super().__init__(f"{file}: {problem}; {cure}")
+
+
+class DumpError(StressorError):
+    """A file that holds no dump of state descriptions.
+
+    `file` names it, `place` is the path in its JSON ("" for the whole).
+    """
+
+    def __init__(self, file: str, place: str, problem: str, cure: str) -> None:
+        self.file = file
+        self.place = place
+        where = f"{file} at {place}" if place else file
+        super().__init__(f"{where}: {problem}; {cure}")
 
 
 class TargetError(StressorError):

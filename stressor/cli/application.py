@@ -10,7 +10,9 @@ from io import TextIOWrapper
 import click
 
 from stressor import __version__
+from stressor.cli.check import check
 from stressor.cli.common import Session, print_error
+from stressor.cli.describe import describe
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.list import list_all
 from stressor.cli.replay import replay
@@ -27,7 +29,7 @@ def stressor() -> None:
     """Stress-test the saved state of device models: stop, save, reset, load, resume."""
 
 
-for _verb in (run, replay, show, list_all):
+for _verb in (run, replay, show, list_all, describe, check):
     stressor.add_command(_verb)
 
 

@@ -38,6 +38,12 @@ class Model:
         return self.binding.prefix
 
     @property
+    def description(self) -> Description | None:
+        """Its state description; None for a plain class that was adapted."""
+        found = getattr(self.binding, "description", None)
+        return found if isinstance(found, Description) else None
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return self.binding.fields
 
