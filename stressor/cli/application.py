@@ -12,6 +12,7 @@ import click
 from stressor import __version__
 from stressor.cli.common import Session, print_error
 from stressor.cli.exit_code import ExitCode
+from stressor.cli.inspect import inspect
 from stressor.cli.list import list_all
 from stressor.cli.replay import replay
 from stressor.cli.run import run
@@ -27,7 +28,7 @@ def stressor() -> None:
     """Stress-test the saved state of device models: stop, save, reset, load, resume."""
 
 
-for _verb in (run, replay, show, list_all):
+for _verb in (run, replay, show, list_all, inspect):
     stressor.add_command(_verb)
 
 

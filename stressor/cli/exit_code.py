@@ -16,13 +16,16 @@ class ExitCode(IntEnum):
     """
 
     CLEAN = 0
-    """Cycles ran and nothing diverged; every replayed finding is fixed."""
+    """Cycles ran and nothing diverged; every replayed finding is fixed; streams are equal."""
     FINDINGS = 1
-    """Something diverged."""
+    """Something diverged; of two streams that are compared, some field or section."""
     USAGE = 2
     """An option, path, name or configuration makes no sense."""
     BROKEN = 3
-    """A target, the harness, or a file of its own broke; what was found until then is reported."""
+    """A target, the harness, or a file of its own broke; what was found until then is reported.
+
+    A stream or an image to inspect is damaged.
+    """
     NOTHING_RAN = 4
     """There was nothing to run, or not one cycle ran."""
     INTERRUPTED = 130

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stressor.vmstate.stream.open import read_stream
+from stressor.vmstate.stream.compare import Comparison, FieldDifference, compare_streams
+from stressor.vmstate.stream.loader import Loaded, load_stream
+from stressor.vmstate.stream.open import Opened, read_stream
 from stressor.vmstate.stream.parts import (
     Command,
     Configuration,
@@ -18,20 +20,29 @@ from stressor.vmstate.stream.parts import (
     Trailing,
 )
 from stressor.vmstate.stream.reader import Stream
+from stressor.vmstate.stream.writer import StreamWriter, write_stream
 
 __all__ = [
     "Command",
+    "Comparison",
     "Configuration",
     "DescriptionPart",
     "DeviceSection",
     "EndMark",
+    "FieldDifference",
     "Header",
+    "Loaded",
+    "Opened",
     "Part",
     "RamBlock",
     "RamSection",
     "Stream",
+    "StreamWriter",
     "Subsection",
     "Tag",
     "Trailing",
+    "compare_streams",
+    "load_stream",
     "read_stream",
+    "write_stream",
 ]

@@ -6,27 +6,36 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from stressor.errors import StreamError, UsageError
-from stressor.vmstate.stream.description import (
-    LONGEST,
-    StreamDescription,
-    find_description,
-    parse_description,
-)
+from stressor.vmstate.stream.description import LONGEST, find_description
 from stressor.vmstate.stream.qcow2 import QCOW2_MAGIC, Qcow2Image
 from stressor.vmstate.stream.reader import Stream, StreamReader
-from stressor.vmstate.stream.source import Source
+from stressor.vmstate.stream.source import Readable, Source
 
-__all__ = ["read_stream"]
+__all__ = ["Opened", "read_stream"]
+
+
+class Opened(Readable, Protocol):
+    """An open binary file: `sys.stdin.buffer`, a `BytesIO`, what `open` gives."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return up to `size` bytes."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Move, and return where to."""
+
+    def seekable(self) -> bool:
+        """Return whether `seek` works; a pipe is read front to back."""
+
 
 _TAIL: Final = 1 << 20
 """Bytes at the end in which the description is looked for first; most are below 200 KB."""
 
 
 def read_stream(
-    where: str | os.PathLike[str] | BinaryIO,
+    where: str | os.PathLike[str] | Opened,
     *,
     snapshot: str | None = None,
     progress: Callable[[int, int | None], object] | None = None,
@@ -44,37 +53,36 @@ def read_stream(
         if isinstance(where, str | os.PathLike):
             name = os.fspath(where)
             try:
-                file: BinaryIO = stack.enter_context(open(name, "rb", buffering=0))  # type: ignore[assignment]
-                ordinary = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                opened = stack.enter_context(open(name, "rb", buffering=0))
+                ordinary = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
             except OSError as error:
                 raise UsageError(
                     f"{name}: cannot be read: {error.strerror}; give a stream, an image, or -"
                 ) from error
-        else:
-            file, name = where, getattr(where, "name", "stream")
-            ordinary = file.seekable()
-        return _read(file, str(name), ordinary, snapshot, progress)
+            return _read(opened, name, ordinary, snapshot, progress)
+        name = str(getattr(where, "name", "stream"))
+        return _read(where, name, where.seekable(), snapshot, progress)
 
 
 def _read(
-    file: BinaryIO,
+    file: Opened,
     name: str,
     ordinary: bool,
     snapshot: str | None,
     progress: Callable[[int, int | None], object] | None,
 ) -> Stream:
     size: int | None = None
-    described: StreamDescription | None = None
+    found: tuple[int, bytes] | None = None
     if ordinary:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if file.read(4) == QCOW2_MAGIC:
             image = Qcow2Image(file, size)
-            file = image.open_state(snapshot)  # type: ignore[assignment]
+            file = image.open_state(snapshot)
             size = file.seek(0, os.SEEK_END)
         elif snapshot is not None:
             raise UsageError(f"{name}: is no qcow2 image; leave out --snapshot")
-        described = _description_at_end(file, size)
+        found = _description_at_end(file, size)
         file.seek(0)
     elif snapshot is not None:
         raise UsageError(f"{name}: a snapshot cannot be read from a pipe; give the image's path")
@@ -83,10 +91,10 @@ def _read(
         if progress is not None:
             progress(done, size)
 
-    return StreamReader(Source(file, progress=tell), described).read(name)
+    return StreamReader(Source(file, progress=tell), found).read(name)
 
 
-def _description_at_end(file: BinaryIO, size: int) -> StreamDescription | None:
+def _description_at_end(file: Opened, size: int) -> tuple[int, bytes] | None:
     """Look for the description in the last bytes, in more and more of them."""
     length = _TAIL
     while True:
@@ -98,14 +106,13 @@ def _description_at_end(file: BinaryIO, size: int) -> StreamDescription | None:
             raise StreamError("stream", begin, f"cannot be read: {error.strerror}") from error
         found = find_description(tail)
         if found is not None:
-            start, text = found
-            return parse_description(text, begin + start + 5)
+            return begin + found[0], found[1]
         if begin == 0 or length >= LONGEST:
             return None
         length *= 8
 
 
-def _read_all(file: BinaryIO, size: int) -> bytes:
+def _read_all(file: Opened, size: int) -> bytes:
     pieces = []
     while size > 0:
         piece = file.read(size)

@@ -11,11 +11,11 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from stressor.errors import StreamError, UsageError
 
-__all__ = ["QCOW2_MAGIC", "Qcow2Image", "Snapshot", "StateFile"]
+__all__ = ["QCOW2_MAGIC", "Qcow2Image", "Seekable", "Snapshot", "StateFile"]
 
 QCOW2_MAGIC: Final = b"QFI\xfb"
 
@@ -34,6 +34,16 @@ _COMPRESSED: Final = 1 << 62
 _ZERO: Final = 1
 
 
+class Seekable(Protocol):
+    """An open file in which one can go to an offset."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return up to `size` bytes."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Move, and return where to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """An entry of the snapshot table; `state` is the size of the machine's state in bytes."""
@@ -49,7 +59,7 @@ class Snapshot:
 class Qcow2Image:
     """An image's header and snapshot table. Raises StreamError when they are damaged."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: Seekable, size: int) -> None:
         self._file = file
         self.size = size
         head = self.read(0, _HEADER.size, "header")
@@ -70,7 +80,9 @@ class Qcow2Image:
         unknown = incompatible & ~_HARMLESS
         if unknown:
             raise _damaged(
-                "header", 72, f"uses features {unknown:#x} (data file, zstd, subclusters); convert it"
+                "header",
+                72,
+                f"uses features {unknown:#x} (data file, zstd, subclusters); convert it",
             )
 
     def read(self, offset: int, size: int, what: str) -> bytes:
@@ -153,7 +165,9 @@ class StateFile(io.RawIOBase):
         room = snapshot.entries * reach - self._base
         if snapshot.state > max(0, room):
             raise _damaged(
-                "L1 table", snapshot.table, f"maps {max(0, room)} bytes of a state of {snapshot.state}"
+                "L1 table",
+                snapshot.table,
+                f"maps {max(0, room)} bytes of a state of {snapshot.state}",
             )
 
     def readable(self) -> bool:

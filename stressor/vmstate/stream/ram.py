@@ -67,40 +67,51 @@ class RamReader:
         Raises StreamError for what cannot be, and for memory that travels by another channel.
         """
         self._source, pages = source, Pages()
-        before, step, streak = -1, 0, 0
         while True:
+            self._in_order(pages)
             word = self._header()
-            flags, address = word & _FLAGS, word & ~_FLAGS
+            flags = word & _FLAGS
             kind = flags & ~CONTINUE
+            source.index += _HEADER
             if kind in (ZERO, PAGE):
-                if flags & CONTINUE:
-                    self._check(address)
-                    source.index += _HEADER
-                else:
-                    source.index += _HEADER
-                    self._block(address)
-                if kind == PAGE:
-                    self._full_page()
-                    pages.full += 1
-                else:
-                    source.skip(1, "ram/0")
-                    pages.zero += 1
-                streak = streak + 1 if word - before == step and flags & CONTINUE else 0
-                step, before = word - before, word
-                if streak >= _STREAK and step > 0:
-                    many = self._run(word, step, kind)
-                    if kind == PAGE:
-                        pages.full += many
-                    else:
-                        pages.zero += many
-                    before += many * step
-                    streak = 0 if many == 0 else streak
+                self._page(word, pages)
             elif flags == END_OF_SECTION:
-                source.index += _HEADER
                 return pages
             else:
-                self._rare(word, flags, pages)
-                before = -1
+                self._rare(word, pages)
+
+    def _in_order(self, pages: Pages) -> None:
+        """Pass over pages that go on in the same block and lie in the buffer whole.
+
+        Most of a stream is passed here, so that it works on locals.
+        """
+        source = self._source
+        buffer, index, end = source.buffer, source.index, source.end
+        limit, stride = self._length, _HEADER + self.page_size
+        before = step = streak = 0
+        while end - index > _HEADER:
+            word: int = _unpack_header(buffer, index)[0]
+            flags = word & _FLAGS
+            if word - flags >= limit:
+                break
+            if flags == ZERO | CONTINUE:
+                index += _HEADER + 1
+                pages.zero += 1
+            elif flags == PAGE | CONTINUE and _HEADER < stride <= end - index:
+                index += stride
+                pages.full += 1
+            else:
+                break
+            if word - before != step:
+                step, streak = word - before, 0
+            elif streak < _STREAK:
+                streak += 1
+            else:
+                source.index = index
+                word = self._run(word, step, pages)
+                index, streak = source.index, 0
+            before = word
+        source.index = index
 
     def _header(self) -> int:
         source = self._source
@@ -109,17 +120,15 @@ class RamReader:
         word: int = _unpack_header(source.buffer, source.index)[0]
         return word
 
-    def _run(self, word: int, step: int, kind: int) -> int:
-        """Pass over the records that go on from `word` by `step` and are in the buffer whole."""
+    def _run(self, word: int, step: int, pages: Pages) -> int:
+        """Pass over the records that go on from `word` by `step`; return the last one's word."""
         source = self._source
-        size = self.page_size if kind == PAGE else 1
-        if step < _FLAGS or (kind == PAGE and step != size):
-            return 0
-        stride = _HEADER + size
-        space = self._length - (word & ~_FLAGS) - step
+        zero = bool(word & ZERO)
+        stride = _HEADER + (1 if zero else self.page_size)
+        space = self._length - (word & ~_FLAGS) - 1
+        if step <= _FLAGS:
+            return word
         count = min((source.end - source.index) // stride, space // step)
-        if count < 2:
-            return 0
         begin, end = source.index, source.index + stride * count
         found = bytearray(_HEADER * count)
         for place in range(_HEADER):
@@ -127,7 +136,27 @@ class RamReader:
         wanted = struct.pack(f">{count}Q", *range(word + step, word + step * count + 1, step))
         good = count if found == wanted else _alike(found, wanted) // _HEADER
         source.index += stride * good
-        return good
+        if zero:
+            pages.zero += good
+        else:
+            pages.full += good
+        return word + step * good
+
+    def _page(self, word: int, pages: Pages) -> None:
+        """Take what follows the header of a page, its name and its bytes."""
+        source = self._source
+        if word & CONTINUE:
+            self._check(word & ~_FLAGS)
+        else:
+            self._block(word & ~_FLAGS)
+        if word & ZERO:
+            source.skip(1, "ram/0")
+            pages.zero += 1
+        else:
+            if not self.page_size:
+                self.page_size = self._guess()
+            source.skip(self.page_size, "ram/0")
+            pages.full += 1
 
     def _check(self, address: int) -> None:
         if not 0 <= address < self._length:
@@ -143,27 +172,15 @@ class RamReader:
         self._length = self._lengths[name]
         self._check(address)
 
-    def _full_page(self) -> None:
-        if not self.page_size:
-            self.page_size = self._guess()
-        source = self._source
-        if source.end - source.index >= self.page_size:
-            source.index += self.page_size
-        else:
-            source.skip(self.page_size, "ram/0")
-
-    def _rare(self, word: int, flags: int, pages: Pages) -> None:
-        """Take a record of another kind."""
-        source, kind = self._source, flags & ~CONTINUE
+    def _rare(self, word: int, pages: Pages) -> None:
+        """Take what follows the header of another kind."""
+        source, flags = self._source, word & _FLAGS
+        kind = flags & ~CONTINUE
         if kind == MEMORY_SIZE:
             if self._lengths:
-                raise source.refuse("ram/0", "lists the blocks of memory again")
-            source.index += _HEADER
+                raise source.refuse("ram/0", "lists the blocks of memory again", _HEADER)
             pages.blocks = self._list(word & ~_FLAGS)
-        elif kind == MULTIFD_FLUSH:
-            source.index += _HEADER
         elif kind in (XBZRLE, COMPRESSED):
-            source.index += _HEADER
             if not flags & CONTINUE:
                 self._block(word & ~_FLAGS)
             if kind == XBZRLE:
@@ -174,13 +191,16 @@ class RamReader:
             source.skip(size, "ram/0")
             pages.packed += 1
         elif kind & HOOK:
-            raise source.refuse("ram/0", "memory travels by RDMA, not in the stream; use another way")
+            raise source.refuse(
+                "ram/0", "memory travels by RDMA, not in the stream; use another way"
+            )
         else:
             raise source.refuse("ram/0", f"{flags:#x} is no kind of page")
 
     def _list(self, total: int) -> tuple[RamBlock, ...]:
         """Take the list of blocks, whose lengths add up to `total`."""
-        source, blocks = self._source, []
+        source = self._source
+        blocks: list[RamBlock] = []
         while total > 0:
             name, length = source.text("ram/0"), source.number(8, "ram/0")
             if self._shared:

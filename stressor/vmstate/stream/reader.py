@@ -45,7 +45,6 @@ RAM_VERSION: Final = 4
 PACKAGED: Final = 5
 
 
-
 @dataclass(frozen=True)
 class Stream:
     """A stream: its parts in order, from the first byte to the last; `notes` say what was odd.
@@ -101,15 +100,17 @@ class _Begun:
 
 
 class StreamReader:
-    """Reads one stream from `source`. `described` is its description where it is known before.
+    """Reads one stream from `source`.
 
-    When it is not, everything from the first device on is kept until the end has been seen.
+    `found` is the offset and the text of its description when that was found before. When not,
+    everything from the first device on is kept until the end has been seen.
     """
 
-    def __init__(self, source: Source, described: StreamDescription | None = None) -> None:
+    def __init__(self, source: Source, found: tuple[int, bytes] | None = None) -> None:
         self._source = source
-        self._described = described
-        self._searched = described is not None
+        self._described: StreamDescription | None = None
+        self._text = b""
+        self._searched = found is not None
         self._parts: list[Part] = []
         self._notes: list[str] = []
         self._begun: dict[int, _Begun] = {}
@@ -118,8 +119,8 @@ class StreamReader:
         self._configuration: Configuration | None = None
         self._footers: bool | None = None
         self._ram: RamReader | None = None
-        if described is not None:
-            self._describe(described)
+        if found is not None:
+            self._describe(*found)
 
     def read(self, name: str) -> Stream:
         """Return the stream. Raises StreamError for what is none, or is cut off."""
@@ -130,8 +131,10 @@ class StreamReader:
         size = self._page_size() if self._ram is None else self._ram.page_size
         return Stream(name, tuple(self._parts), size, tuple(self._notes))
 
-    def _describe(self, described: StreamDescription) -> None:
-        for device in described.devices:
+    def _describe(self, offset: int, text: bytes) -> None:
+        self._text = text
+        self._described = parse_description(text, offset + 5)
+        for device in self._described.devices:
             self._devices.setdefault((device.name, device.instance_id), []).append(device)
         for devices in self._devices.values():
             devices.reverse()
@@ -240,7 +243,9 @@ class StreamReader:
 
     def _page_size(self) -> int:
         size = 0 if self._described is None else self._described.page_size
-        bits = None if self._configuration is None else self._configuration.value("target_page_bits")
+        bits = (
+            None if self._configuration is None else self._configuration.value("target_page_bits")
+        )
         if isinstance(bits, int):
             size = 1 << bits
         if size and size not in PAGE_SIZES:
@@ -289,9 +294,7 @@ class StreamReader:
         self._searched = True
         found = find_description(rest)
         if found is not None:
-            start, text = found
-            self._described = parse_description(text, begin + start + 5)
-            self._describe(self._described)
+            self._describe(begin + found[0], found[1])
 
     def _up_to_footer(self, section_id: int, label: str) -> bytes:
         """Take a body of unknown length: up to the next footer that something sensible follows."""
@@ -342,8 +345,11 @@ class StreamReader:
             source.skip(1, "description")
             length = source.number(4, "description")
             text = source.take(length, "description")
-            described = parse_description(text, begin + 5)
-            if self._described is not None and described != self._described:
+            if self._described is None:
+                described = parse_description(text, begin + 5)
+            elif text == self._text:
+                described = self._described
+            else:
                 raise source.refuse("description", "is another one than was found before", length)
             self._parts.append(DescriptionPart(begin, source.position - begin, text, described))
         else:
