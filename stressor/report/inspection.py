@@ -95,6 +95,8 @@ def field_value(field: NamedField, limit: int) -> str:
         if value < 0:
             return str(value)
         return f"{value:#0{2 + 2 * field.size}x}"
+    if field.kind == "nullptr":
+        return "null pointer"
     if isinstance(value, bytes):
         return _bytes(value, limit)
     if isinstance(value, tuple):

@@ -23,6 +23,8 @@ __all__ = [
 LONGEST: Final = 64 << 20
 """Bytes of JSON; a large machine of QEMU has less than one million."""
 
+DEEPEST: Final = 32
+
 _BEGIN: Final = re.compile(rb"\x00\x06(.{4})\{", re.DOTALL)
 _TRIES: Final = 16
 
@@ -87,26 +89,49 @@ _DECODER: Final = msgspec.json.Decoder(StreamDescription)
 def parse_description(text: bytes, offset: int) -> StreamDescription:
     """Return the description. Raises StreamError for what is none; `offset` is that of `text`."""
     try:
-        return _DECODER.decode(text)
+        described = _DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StreamError("description", offset, f"is no description of QEMU's: {error}") from error
     except RecursionError as error:
         raise StreamError("description", offset, "is nested too deeply") from error
+    _check_depth(described, offset)
+    return described
 
 
-def find_description(tail: bytes) -> tuple[int, bytes] | None:
-    """Find the description in the last bytes of a stream; return its tag's offset there, and text.
+def _check_depth(described: StreamDescription, offset: int) -> None:
+    """Raise StreamError for what is nested deeper than any device is; what follows is recursive."""
+    level: list[Body | Device | FieldText] = [*described.devices]
+    if described.configuration is not None:
+        level.append(described.configuration)
+    for _ in range(DEEPEST):
+        below: list[Body | Device | FieldText] = []
+        for body in level:
+            for field in body.fields or ():
+                if field.struct is not None:
+                    below.append(field.struct)
+                if field.fields or field.subsections:
+                    below.append(field)
+            below += body.subsections
+        if not below:
+            return
+        level = below
+    raise StreamError("description", offset, f"is nested more than {DEEPEST} deep")
 
-    It reaches to the end of `tail`, or, when something stands behind it, is the last that fits.
+
+def find_description(tail: bytes, *, anywhere: bool = False) -> tuple[int, bytes] | None:
+    """Find the description that reaches to the end of `tail`; return its tag's offset, and text.
+
+    With `anywhere`, for bytes in which no guest memory is, something may stand behind it: then the
+    last one that fits is taken.
     """
-    for start in _candidates(tail):
+    for start in _candidates(tail, anywhere):
         length = int.from_bytes(tail[start + 1 : start + 5])
         if length <= len(tail) - start - 5:
             return start, tail[start + 5 : start + 5 + length]
     return None
 
 
-def _candidates(tail: bytes) -> Iterator[int]:
+def _candidates(tail: bytes, anywhere: bool) -> Iterator[int]:
     start = len(tail)
     for _ in range(_TRIES):  # no byte of JSON is 6: the last one is the tag, or in its length
         start = tail.rfind(b"\6", 0, start)
@@ -114,8 +139,9 @@ def _candidates(tail: bytes) -> Iterator[int]:
             break
         if start + 5 + int.from_bytes(tail[start + 1 : start + 5]) == len(tail):
             yield start
-    found = [match.start() + 1 for match in _BEGIN.finditer(tail)]
-    yield from reversed(found[-_TRIES:])
+    if anywhere:
+        found = [match.start() + 1 for match in _BEGIN.finditer(tail)]
+        yield from reversed(found[-_TRIES:])
 
 
 def body_size(body: Body | Device | FieldText) -> int:

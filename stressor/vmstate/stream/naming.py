@@ -22,7 +22,6 @@ __all__ = ["UNDESCRIBED", "name_body", "pack_fields"]
 UNDESCRIBED: Final = "undescribed"
 """The kind of bytes of which the stream says nothing."""
 
-DEEPEST: Final = 32
 LONGEST_PATH: Final = 512
 
 _SIGNED: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -67,7 +66,7 @@ def name_body(
             return ()
         return (NamedField(f"{label}.data", UNDESCRIBED, offset, len(data), data),)
     leaves = _Leaves(data, offset, label)
-    leaves.body(device, f"{label}.", 0, 1)
+    leaves.body(device, f"{label}.", 0)
     return leaves.named()
 
 
@@ -84,18 +83,16 @@ class _Leaves:
         self._codes: list[str] = []
         self._headers: list[tuple[int, int]] = []
 
-    def body(self, body: Body | Device | FieldText, path: str, start: int, depth: int) -> int:
+    def body(self, body: Body | Device | FieldText, path: str, start: int) -> int:
         """Add the leaves of `body`, which begins at `start`; return where it ends."""
-        if depth > DEEPEST:
-            raise StreamError(self._label, self._offset + start, "is nested too deeply")
         for field in body.fields or ():
-            start = self._field(field, path, start, depth)
+            start = self._field(field, path, start)
         for part in body.subsections:
             start = self._header(part, path, start)
-            start = self.body(part, path, start, depth + 1)
+            start = self.body(part, path, start)
         return start
 
-    def _field(self, field: FieldText, path: str, start: int, depth: int) -> int:
+    def _field(self, field: FieldText, path: str, start: int) -> int:
         name = path + field.name
         if field.index is not None:
             name = f"{name}[{field.index}]"
@@ -111,9 +108,9 @@ class _Leaves:
         if inner is None and field.fields is not None:
             inner = field
         if inner is not None and field.type in _LISTS:
-            self._list(field, name, start, depth)
+            self._list(field, name, start)
         elif inner is not None and body_size(inner) == field.size:
-            self._structs(inner, field, name, count, start, depth)
+            self._structs(inner, field, name, count, start)
         else:
             self._scalars(field, name, count)
         return end
@@ -135,14 +132,13 @@ class _Leaves:
         name: str,
         count: int,
         start: int,
-        depth: int,
     ) -> None:
         if field.array_len is None:
-            self.body(inner, f"{name}.", start, depth + 1)
+            self.body(inner, f"{name}.", start)
             return
         first, codes, headers = len(self._paths), len(self._codes), len(self._headers)
         element = f"{name}[0]."
-        self.body(inner, element, start, depth + 1)
+        self.body(inner, element, start)
         suffixes = [path[len(element) :] for path in self._paths[first:]]
         kinds, sizes = self._kinds[first:], self._sizes[first:]
         repeated = self._headers[headers:]
@@ -156,7 +152,7 @@ class _Leaves:
         self._sizes += sizes * (count - 1)
         self._codes += self._codes[codes:] * (count - 1)
 
-    def _list(self, field: FieldText, name: str, start: int, depth: int) -> None:
+    def _list(self, field: FieldText, name: str, start: int) -> None:
         """Add a linked list: a marker 1 in front of each element, 0 behind the last.
 
         The description keeps one element only, so this works when all of them are alike.
@@ -169,7 +165,7 @@ class _Leaves:
             return
         for index in range(count):
             self._leaf(f"{name}.more[{index}]", "marker", 1, "B")
-            self.body(field, f"{name}[{index}].", start + index * stride + 1, depth + 1)
+            self.body(field, f"{name}[{index}].", start + index * stride + 1)
         self._leaf(f"{name}.more[{count}]", "marker", 1, "B")
 
     def _header(self, part: Body, path: str, start: int) -> int:

@@ -26,6 +26,9 @@ _MOST_SNAPSHOTS: Final = 65536
 _MOST_EXTRA: Final = 1024
 _MOST_ENTRIES: Final = 32 << 20 >> 3
 
+_MOST_ZEROS: Final = 1024
+"""How many times larger than its image a state may be, by clusters that are marked zero."""
+
 _HARMLESS: Final = 0b11
 """Incompatible features that reading may ignore: dirty, corrupt."""
 
@@ -88,15 +91,19 @@ class Qcow2Image:
     def read(self, offset: int, size: int, what: str) -> bytes:
         """Return exactly `size` bytes. Raises StreamError when they are not in the file."""
         if offset + size > self.size:
-            raise _damaged(what, offset, f"needs {size} bytes behind the image's end")
-        self._file.seek(offset)
+            raise _damaged(
+                what, offset, f"needs {size} bytes, and the image ends before: truncated"
+            )
         pieces = []
-        while size:
-            piece = self._file.read(size)
-            if not piece:
-                raise _damaged(what, offset, "the image ends before: truncated")
-            pieces.append(piece)
-            size -= len(piece)
+        try:
+            self._file.seek(offset)
+            while size and (piece := self._file.read(size)):
+                pieces.append(piece)
+                size -= len(piece)
+        except OSError as error:
+            raise _damaged(what, offset, f"cannot be read: {error.strerror}") from error
+        if size:
+            raise _damaged(what, offset, "the image has become shorter: truncated")
         return b"".join(pieces)
 
     def _snapshots(self, offset: int, count: int) -> tuple[Snapshot, ...]:
@@ -159,6 +166,8 @@ class StateFile(io.RawIOBase):
         self._second: tuple[int, bytes] | None = None
         if snapshot.entries > _MOST_ENTRIES:
             raise _damaged("L1 table", snapshot.table, f"has {snapshot.entries} entries")
+        if snapshot.state > _MOST_ZEROS * image.size:
+            raise _damaged("snapshots", 0, f"a state of {snapshot.state} bytes in this small image")
         self._first = image.read(snapshot.table, 8 * snapshot.entries, "L1 table")
         reach = 1 << (2 * self._bits - 3)  # the bytes that one entry of the L1 table maps
         self._base = -(-snapshot.disk // reach) * reach
@@ -200,8 +209,10 @@ class StateFile(io.RawIOBase):
         if entry & _COMPRESSED:
             return self._inflated(entry, guest)[inside : inside + count]
         offset = entry & _OFFSET
-        if entry & _ZERO or not offset:
+        if entry & _ZERO:
             return bytes(count)
+        if not offset:
+            raise _damaged("cluster", guest, "was never written, and is a part of the state")
         if offset & ((1 << self._bits) - 1):
             raise _damaged("L2 table", offset, "a cluster does not begin where one can")
         return self._image.read(offset + inside, count, "cluster")

@@ -100,7 +100,7 @@ class _Begun:
 
 
 class StreamReader:
-    """Reads one stream from `source`.
+    """Reads one stream from `source`, once.
 
     `found` is the offset and the text of its description when that was found before. When not,
     everything from the first device on is kept until the end has been seen.
@@ -262,7 +262,10 @@ class StreamReader:
         if device is None:
             data = self._up_to_footer(section_id, label)
         else:
-            data = source.take(body_size(device), label)
+            size = body_size(device)
+            if size > MOST_DEVICE_BYTES:
+                raise source.refuse(label, f"is described with {size} bytes, more than can be")
+            data = source.take(size, label)
         footer = self._footer(section_id, label)
         self._parts.append(
             DeviceSection(
@@ -292,21 +295,23 @@ class StreamReader:
             )
         self._source = Source(BytesIO(rest), base=begin, size=max(len(rest), BUFFER))
         self._searched = True
-        found = find_description(rest)
+        found = find_description(rest, anywhere=True)
         if found is not None:
             self._describe(begin + found[0], found[1])
 
     def _up_to_footer(self, section_id: int, label: str) -> bytes:
         """Take a body of unknown length: up to the next footer that something sensible follows."""
         source = self._source
-        source.fill(len(source.buffer))
+        if source.end - source.index < len(source.buffer) // 2:
+            source.fill(len(source.buffer))
         footer = struct.pack(">BI", Tag.FOOTER, section_id)
         place = source.buffer.find(footer, source.index, source.end)
         while place >= 0 and not self._follows(place + len(footer)):
             place = source.buffer.find(footer, place + 1, source.end)
         if place < 0:
             raise source.refuse(label, "nothing says how long it is, and it has no footer")
-        self._notes.append(f"section {label} is not described; its footer says how long it is")
+        if self._described is not None:
+            self._notes.append(f"section {label} is not described; its footer ends it")
         return source.take(place - source.index, label)
 
     def _follows(self, place: int) -> bool:

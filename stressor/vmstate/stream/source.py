@@ -26,7 +26,8 @@ class Source:
     """Reads forward only. Never holds more than `BUFFER` bytes that nobody asked for.
 
     `buffer[index:end]` is what was read and not yet taken; a reader of many small records works
-    there, and moves `index`. `base` is the offset of the first byte in the whole stream.
+    there, and moves `index`. `ended` is set when nothing is left to be read into the buffer. `base`
+    is the offset of the first byte in the whole stream.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Source:
         self._view: Final = memoryview(self.buffer)
         self.index = 0
         self.end = 0
+        self.ended = False
 
     @property
     def position(self) -> int:
@@ -52,6 +54,8 @@ class Source:
         """
         if self.end - self.index >= need:
             return True
+        if self.ended:
+            return False
         left = self.end - self.index
         self._view[:left] = self._view[self.index : self.end]
         self._begin += self.index
@@ -62,6 +66,7 @@ class Source:
             except OSError as error:
                 raise self.refuse("stream", f"cannot be read: {error.strerror}") from error
             if not count:
+                self.ended = True
                 return False
             self.end += count
             if self._progress is not None:
