@@ -91,6 +91,8 @@ def field_value(field: NamedField, limit: int) -> str:
         return str(value).lower()
     if field.kind == "timer":
         return "not armed" if value is None else f"{value} ns"
+    if field.kind == "subsection":
+        return f"version {value}"
     if isinstance(value, int) and field.kind not in _DECIMAL:
         if value < 0:
             return str(value)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Final
@@ -22,7 +23,11 @@ __all__ = ["UNDESCRIBED", "name_body", "pack_fields"]
 UNDESCRIBED: Final = "undescribed"
 """The kind of bytes of which the stream says nothing."""
 
+MOST_ELEMENTS: Final = 4096
+"""A longer array of bytes is one field, as a buffer is: a name for each costs 200 bytes."""
+
 LONGEST_PATH: Final = 512
+MOST_NOTHINGS: Final = 100_000
 
 _SIGNED: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
 _UNSIGNED: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -82,23 +87,29 @@ class _Leaves:
         self._sizes: list[int] = []
         self._codes: list[str] = []
         self._headers: list[tuple[int, int]] = []
+        self._nothing = 0
 
     def body(self, body: Body | Device | FieldText, path: str, start: int) -> int:
         """Add the leaves of `body`, which begins at `start`; return where it ends."""
-        for field in body.fields or ():
-            start = self._field(field, path, start)
+        fields = body.fields or ()
+        if len({field.name for field in fields}) == len(fields):
+            for field in fields:
+                start = self._field(field, path, start, field.index)
+        else:
+            for field, index in _numbered(fields):
+                start = self._field(field, path, start, index)
         for part in body.subsections:
             start = self._header(part, path, start)
             start = self.body(part, path, start)
         return start
 
-    def _field(self, field: FieldText, path: str, start: int) -> int:
+    def _field(self, field: FieldText, path: str, start: int, index: int | None) -> int:
+        """Add one field; `index` is its own in an array, or that of the first of its elements."""
         name = path + field.name
-        if field.index is not None:
-            name = f"{name}[{field.index}]"
         count = 1 if field.array_len is None else field.array_len
         end = start + field.size * count
-        if field.size == 0 or count == 0:
+        if end == start:
+            self._pass_nothing(name, start)
             return start
         if end > len(self._data) or len(name) > LONGEST_PATH:
             raise StreamError(
@@ -107,46 +118,55 @@ class _Leaves:
         inner: Body | FieldText | None = field.struct
         if inner is None and field.fields is not None:
             inner = field
-        if inner is not None and field.type in _LISTS:
-            self._list(field, name, start)
-        elif inner is not None and body_size(inner) == field.size:
-            self._structs(inner, field, name, count, start)
+        if inner is not None and body_size(inner) != field.size and field.type not in _LISTS:
+            inner = None
+        if field.array_len is None:
+            self._one(inner, field, name if index is None else f"{name}[{index}]", start)
+        elif inner is None or field.type in _LISTS:
+            self._scalars(field, name, index or 0, count)
         else:
-            self._scalars(field, name, count)
+            self._structs(inner, name, index or 0, count, start)
         return end
 
-    def _scalars(self, field: FieldText, name: str, count: int) -> None:
-        code = _code(field.type, field.size)
-        if field.array_len is None:
-            self._leaf(name, field.type, field.size, code)
+    def _pass_nothing(self, name: str, start: int) -> None:
+        """Count a field of no size: a few are usual, and many times many would take for ever."""
+        self._nothing += 1
+        if self._nothing > MOST_NOTHINGS:
+            raise StreamError(name[:LONGEST_PATH], self._offset + start, "has no size, like many")
+
+    def _one(self, inner: Body | FieldText | None, field: FieldText, name: str, start: int) -> None:
+        if inner is None:
+            self._leaf(name, field.type, field.size, _code(field.type, field.size))
+        elif field.type in _LISTS:
+            self._list(field, name, start)
+        else:
+            self.body(inner, f"{name}.", start)
+
+    def _scalars(self, field: FieldText, name: str, first: int, count: int) -> None:
+        if field.size == 1 and count > MOST_ELEMENTS:
+            self._leaf(name, field.type, count, f"{count}s")
             return
-        self._paths += [f"{name}[{index}]" for index in range(count)]
+        code = _code(field.type, field.size)
+        self._paths += [f"{name}[{index}]" for index in range(first, first + count)]
         self._kinds += [field.type] * count
         self._sizes += [field.size] * count
         self._codes.append(f"{count}{code}" if len(code) == 1 else code * count)
 
     def _structs(
-        self,
-        inner: Body | FieldText,
-        field: FieldText,
-        name: str,
-        count: int,
-        start: int,
+        self, inner: Body | FieldText, name: str, first: int, count: int, start: int
     ) -> None:
-        if field.array_len is None:
-            self.body(inner, f"{name}.", start)
+        """Add an array of structures: the first is walked, the others have the same leaves."""
+        leaves, codes, headers = len(self._paths), len(self._codes), len(self._headers)
+        element = f"{name}[{first}]."
+        end = self.body(inner, element, start)
+        if len(self._headers) > headers:  # what stands in a header of each has to be looked at
+            for index in range(1, count):
+                end = self.body(inner, f"{name}[{first + index}].", end)
             return
-        first, codes, headers = len(self._paths), len(self._codes), len(self._headers)
-        element = f"{name}[0]."
-        self.body(inner, element, start)
-        suffixes = [path[len(element) :] for path in self._paths[first:]]
-        kinds, sizes = self._kinds[first:], self._sizes[first:]
-        repeated = self._headers[headers:]
-        for index in range(1, count):
+        suffixes = [path[len(element) :] for path in self._paths[leaves:]]
+        kinds, sizes = self._kinds[leaves:], self._sizes[leaves:]
+        for index in range(first + 1, first + count):
             element = f"{name}[{index}]."
-            self._headers += [
-                (place + index * len(suffixes), version) for place, version in repeated
-            ]
             self._paths += [element + suffix for suffix in suffixes]
         self._kinds += kinds * (count - 1)
         self._sizes += sizes * (count - 1)
@@ -207,6 +227,22 @@ class _Leaves:
         for place, version in self._headers:
             values[place] = version
         return tuple(map(_field, zip(self._paths, kinds, offsets, sizes, values, strict=True)))
+
+
+def _numbered(fields: tuple[FieldText, ...]) -> Iterator[tuple[FieldText, int | None]]:
+    """Yield fields with their index in an array; those of one name are parts of one array.
+
+    QEMU since 9.2 cuts an array where null pointers begin or end, and gives the last element no
+    index.
+    """
+    counts = Counter(field.name for field in fields)
+    following: dict[str, int] = {}
+    for field in fields:
+        index = field.index
+        if counts[field.name] > 1:
+            index = following.get(field.name, 0) if index is None else index
+            following[field.name] = index + (field.array_len or 1)
+        yield field, index
 
 
 def pack_fields(fields: tuple[NamedField, ...]) -> bytes:
