@@ -32,6 +32,7 @@ PAGE_SIZES: Final = tuple(1 << bits for bits in range(10, 17))
 MOST_BLOCKS: Final = 1 << 16
 _FLAGS: Final = 0x3FF
 _HEADER: Final = 8
+
 _STREAK: Final = 8
 """So many records in order are read one by one before the next ones are checked together."""
 
@@ -145,10 +146,7 @@ class RamReader:
     def _page(self, word: int, pages: Pages) -> None:
         """Take what follows the header of a page, its name and its bytes."""
         source = self._source
-        if word & CONTINUE:
-            self._check(word & ~_FLAGS)
-        else:
-            self._block(word & ~_FLAGS)
+        self._place(word)
         if word & ZERO:
             source.skip(1, "ram/0")
             pages.zero += 1
@@ -158,19 +156,21 @@ class RamReader:
             source.skip(self.page_size, "ram/0")
             pages.full += 1
 
-    def _check(self, address: int) -> None:
-        if not 0 <= address < self._length:
-            problem = "goes on in a block, and no block was named"
-            if self._length >= 0:
-                problem = f"the page {address:#x} lies behind its block's end, {self._length:#x}"
-            raise self._source.refuse("ram/0", problem)
-
-    def _block(self, address: int) -> None:
-        name = self._source.text("ram/0")
-        if name not in self._lengths:
-            raise self._source.refuse("ram/0", f"there is no block {name[:64]!r} of memory")
-        self._length = self._lengths[name]
-        self._check(address)
+    def _place(self, word: int) -> None:
+        """Take the block's name, unless the page goes on in the last one; the page must lie in it."""
+        source = self._source
+        if not word & CONTINUE:
+            name = source.text("ram/0")
+            if name not in self._lengths:
+                raise source.refuse("ram/0", f"there is no block {name[:64]!r} of memory")
+            self._length = self._lengths[name]
+        address = word & ~_FLAGS
+        if self._length < 0:
+            raise source.refuse("ram/0", "goes on in a block, and no block was named", _HEADER)
+        if address >= self._length:
+            raise source.refuse(
+                "ram/0", f"the page {address:#x} lies behind its block's end, {self._length:#x}"
+            )
 
     def _rare(self, word: int, pages: Pages) -> None:
         """Take what follows the header of another kind."""
@@ -181,8 +181,7 @@ class RamReader:
                 raise source.refuse("ram/0", "lists the blocks of memory again", _HEADER)
             pages.blocks = self._list(word & ~_FLAGS)
         elif kind in (XBZRLE, COMPRESSED):
-            if not flags & CONTINUE:
-                self._block(word & ~_FLAGS)
+            self._place(word)
             if kind == XBZRLE:
                 source.skip(1, "ram/0")
                 size = source.number(2, "ram/0")
@@ -191,11 +190,9 @@ class RamReader:
             source.skip(size, "ram/0")
             pages.packed += 1
         elif kind & HOOK:
-            raise source.refuse(
-                "ram/0", "memory travels by RDMA, not in the stream; use another way"
-            )
-        else:
-            raise source.refuse("ram/0", f"{flags:#x} is no kind of page")
+            raise source.refuse("ram/0", "memory travels by RDMA; migrate another way", _HEADER)
+        elif kind != MULTIFD_FLUSH:
+            raise source.refuse("ram/0", f"{flags:#x} is no kind of page", _HEADER)
 
     def _list(self, total: int) -> tuple[RamBlock, ...]:
         """Take the list of blocks, whose lengths add up to `total`."""
