@@ -17,6 +17,7 @@ __all__ = [
     "StreamDescription",
     "body_size",
     "find_description",
+    "find_descriptions",
     "parse_description",
 ]
 
@@ -118,30 +119,27 @@ def _check_depth(described: StreamDescription, offset: int) -> None:
     raise StreamError("description", offset, f"is nested more than {DEEPEST} deep")
 
 
-def find_description(tail: bytes, *, anywhere: bool = False) -> tuple[int, bytes] | None:
-    """Find the description that reaches to the end of `tail`; return its tag's offset, and text.
-
-    With `anywhere`, for bytes in which no guest memory is, something may stand behind it: then the
-    last one that fits is taken.
-    """
-    for start in _candidates(tail, anywhere):
-        length = int.from_bytes(tail[start + 1 : start + 5])
-        if length <= len(tail) - start - 5:
-            return start, tail[start + 5 : start + 5 + length]
-    return None
-
-
-def _candidates(tail: bytes, anywhere: bool) -> Iterator[int]:
+def find_description(tail: bytes) -> tuple[int, bytes] | None:
+    """Find the description that reaches to the end of `tail`; return its tag's offset, and text."""
     start = len(tail)
     for _ in range(_TRIES):  # no byte of JSON is 6: the last one is the tag, or in its length
         start = tail.rfind(b"\6", 0, start)
         if start < 0:
-            break
+            return None
         if start + 5 + int.from_bytes(tail[start + 1 : start + 5]) == len(tail):
-            yield start
-    if anywhere:
-        found = [match.start() + 1 for match in _BEGIN.finditer(tail)]
-        yield from reversed(found[-_TRIES:])
+            return start, tail[start + 5 :]
+    return None
+
+
+def find_descriptions(rest: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield what may be a description and has something behind it, the last one first.
+
+    `rest` holds no guest memory, in which there may be anything.
+    """
+    for match in reversed(list(_BEGIN.finditer(rest))[-_TRIES:]):
+        start, length = match.start() + 1, int.from_bytes(match[1])
+        if length < len(rest) - start - 5:
+            yield start, rest[start + 5 : start + 5 + length]
 
 
 def body_size(body: Body | Device | FieldText) -> int:

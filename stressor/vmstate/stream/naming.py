@@ -226,7 +226,10 @@ class _Leaves:
                     values[place] = values[place] == 1
         for place, version in self._headers:
             values[place] = version
-        return tuple(map(_field, zip(self._paths, kinds, offsets, sizes, values, strict=True)))
+        paths = self._paths
+        if len(set(paths)) != len(paths):
+            paths = list(_told_apart(paths))
+        return tuple(map(_field, zip(paths, kinds, offsets, sizes, values, strict=True)))
 
 
 def _numbered(fields: tuple[FieldText, ...]) -> Iterator[tuple[FieldText, int | None]]:
@@ -243,6 +246,14 @@ def _numbered(fields: tuple[FieldText, ...]) -> Iterator[tuple[FieldText, int | 
             index = following.get(field.name, 0) if index is None else index
             following[field.name] = index + (field.array_len or 1)
         yield field, index
+
+
+def _told_apart(paths: list[str]) -> Iterator[str]:
+    """Yield the paths; the second of one path has `#2` behind it. QEMU saves some members twice."""
+    seen: Counter[str] = Counter()
+    for path in paths:
+        seen[path] += 1
+        yield path if seen[path] == 1 else f"{path}#{seen[path]}"
 
 
 def pack_fields(fields: tuple[NamedField, ...]) -> bytes:

@@ -15,6 +15,7 @@ from stressor.vmstate.stream.description import (
     StreamDescription,
     body_size,
     find_description,
+    find_descriptions,
     parse_description,
 )
 from stressor.vmstate.stream.parts import (
@@ -128,12 +129,20 @@ class StreamReader:
         while self._part():
             pass
         self._end()
-        size = self._page_size() if self._ram is None else self._ram.page_size
-        return Stream(name, tuple(self._parts), size, tuple(self._notes))
+        return Stream(name, tuple(self._parts), self._final_page_size(), tuple(self._notes))
+
+    def _final_page_size(self) -> int:
+        """Return the size that was used, or else said; refuse a stream that contradicts a guess."""
+        said, used = self._page_size(), 0 if self._ram is None else self._ram.page_size
+        if said and used and said != used:
+            raise self._source.refuse(
+                "ram/0", f"pages of {used} bytes were read, and {said} are described; use a file"
+            )
+        return used or said
 
     def _describe(self, offset: int, text: bytes) -> None:
-        self._text = text
         self._described = parse_description(text, offset + 5)
+        self._text = text
         for device in self._described.devices:
             self._devices.setdefault((device.name, device.instance_id), []).append(device)
         for devices in self._devices.values():
@@ -295,9 +304,16 @@ class StreamReader:
             )
         self._source = Source(BytesIO(rest), base=begin, size=max(len(rest), BUFFER))
         self._searched = True
-        found = find_description(rest, anywhere=True)
+        found = find_description(rest)
         if found is not None:
             self._describe(begin + found[0], found[1])
+            return
+        for start, text in find_descriptions(rest):
+            try:
+                self._describe(begin + start, text)
+            except StreamError:
+                continue
+            return
 
     def _up_to_footer(self, section_id: int, label: str) -> bytes:
         """Take a body of unknown length: up to the next footer that something sensible follows."""

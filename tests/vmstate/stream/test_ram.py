@@ -11,7 +11,16 @@ import pytest
 
 from stressor.errors import StreamError
 from stressor.vmstate.stream import read_stream
-from tests.vmstate.stream.samples import Pipe, description, header, memory, named, parsed, read
+from tests.vmstate.stream.samples import (
+    Pipe,
+    description,
+    full,
+    header,
+    memory,
+    named,
+    parsed,
+    read,
+)
 
 PAGE = 4096
 BLOCK = ("m", 1 << 30)
@@ -89,9 +98,17 @@ def test_a_pipe_tells_the_size_of_a_page_by_what_follows_it(size: int, filling: 
     records += b"".join(struct.pack(">Q", number * size | 0x28) + pages for number in (1, 2, 3))
     data = header() + memory(records, ("m", 64 * size)) + description(page_size=size)
 
-    stream = read_stream(Pipe(data))  # type: ignore[arg-type]
+    stream = read_stream(Pipe(data))
 
     assert (stream.page_size, stream.ram[0].full) == (size, 4)
+
+
+def test_a_pipe_whose_pages_are_not_as_described_is_refused() -> None:
+    pages = first(0x08) + bytes(PAGE) + whole(1) + whole(2)
+    data = header() + memory(pages, BLOCK) + full("dev", b"") + description(page_size=8192)
+
+    with pytest.raises(StreamError, match="4096 bytes were read, and 8192 are described"):
+        read_stream(Pipe(data))
 
 
 def test_a_page_size_that_nothing_tells_is_asked_for() -> None:
