@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from stressor.report.text import WIDTH, clean, counted, listed, middle
+from stressor.report.text import WIDTH, clean, counted, middle
 from stressor.vmstate.stream import (
     Comparison,
     DescriptionPart,
@@ -107,6 +108,8 @@ def field_value(field: NamedField, limit: int) -> str:
 
 
 def _bytes(value: bytes, limit: int) -> str:
+    if len(value) == 1:
+        return f"0x{value.hex()}"
     if len(value) <= _BYTES and 3 * len(value) - 1 <= limit:
         return value.hex(" ")
     if not any(value):
@@ -144,7 +147,10 @@ def _summary(stream: Stream) -> Iterator[str]:
         if isinstance(part, DescriptionPart):
             yield _line("description", counted(len(part.text), "byte"))
     for note in stream.notes:
-        yield _line("note", listed(clean(note).split(" "), 2 + _LABELS).replace(",", ""))
+        label = "note"
+        for line in textwrap.wrap(clean(note), WIDTH - _LABELS - 2):
+            yield _line(label, line)
+            label = ""
 
 
 def _line(label: str, text: str) -> str:
@@ -211,10 +217,17 @@ def _half(field: NamedField | None, limit: int) -> str:
 
 
 def _difference(difference: FieldDifference) -> Iterator[str]:
+    """Yield one line, or more where one has not enough room for both values."""
     name = clean(difference.path)
-    room = (WIDTH - _NAMES - 6) // 2
+    room = WIDTH - 8
     before, after = (_half(field, room) for field in (difference.before, difference.after))
-    if len(name) > _NAMES - 3:
+    both = f"{before} -> {after}"
+    if len(name) < _NAMES - 2 and len(both) <= WIDTH - _NAMES - 1:
+        yield f"  {name:<{_NAMES - 2}} {both}"
+    else:
         yield f"  {name}"
-        name = ""
-    yield f"  {name:<{_NAMES - 2}} {before} -> {after}".rstrip()
+        if len(both) <= room:
+            yield f"      {both}"
+        else:
+            yield f"      {before}"
+            yield f"   -> {after}"
