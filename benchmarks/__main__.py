@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.measure import Row, table
 
-GROUPS = ("codec", "cycles", "museum", "shrink", "imports")
+GROUPS = ("codec", "cycles", "museum", "shrink", "stream", "imports")
 
 
 def main(arguments: list[str]) -> int:
