@@ -19,7 +19,7 @@ from stressor.vmstate.stream.parts import (
     Tag,
     Trailing,
 )
-from stressor.vmstate.stream.reader import Stream
+from stressor.vmstate.stream.whole import Stream
 from stressor.vmstate.stream.writer import StreamWriter, write_stream
 
 __all__ = [

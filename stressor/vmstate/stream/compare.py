@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stressor.vmstate.stream.parts import DeviceSection
-from stressor.vmstate.stream.reader import Stream
+from stressor.vmstate.stream.whole import Stream
 from stressor.vmstate.wire import NamedField
 
 __all__ = ["Comparison", "FieldDifference", "compare_streams"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -28,6 +29,7 @@ DEEPEST: Final = 32
 
 _BEGIN: Final = re.compile(rb"\x00\x06(.{4})\{", re.DOTALL)
 _TRIES: Final = 16
+_USUAL: Final = 1 << 20
 
 _Name = Annotated[str, msgspec.Meta(max_length=255)]
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -88,7 +90,19 @@ _DECODER: Final = msgspec.json.Decoder(StreamDescription)
 
 
 def parse_description(text: bytes, offset: int) -> StreamDescription:
-    """Return the description. Raises StreamError for what is none; `offset` is that of `text`."""
+    """Return the description. Raises StreamError for what is none; `offset` is that of `text`.
+
+    Equal texts of usual size give the same object: a machine's states have one description.
+    """
+    if len(text) > _USUAL:
+        return _parse(text, offset)
+    try:
+        return _described(text)
+    except StreamError as error:
+        raise StreamError(error.path, offset, error.problem) from error
+
+
+def _parse(text: bytes, offset: int) -> StreamDescription:
     try:
         described = _DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -97,6 +111,11 @@ def parse_description(text: bytes, offset: int) -> StreamDescription:
         raise StreamError("description", offset, "is nested too deeply") from error
     _check_depth(described, offset)
     return described
+
+
+@lru_cache(8)
+def _described(text: bytes) -> StreamDescription:
+    return _parse(text, 0)
 
 
 def _check_depth(described: StreamDescription, offset: int) -> None:

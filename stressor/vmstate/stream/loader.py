@@ -10,7 +10,7 @@ from stressor.errors import StreamError
 from stressor.vmstate.load import load_body
 from stressor.vmstate.section import Section
 from stressor.vmstate.stream.parts import DeviceSection
-from stressor.vmstate.stream.reader import Stream
+from stressor.vmstate.stream.whole import Stream
 
 __all__ = ["Loaded", "load_stream"]
 

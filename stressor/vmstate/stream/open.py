@@ -11,8 +11,9 @@ from typing import Final, Protocol
 from stressor.errors import StreamError, UsageError
 from stressor.vmstate.stream.description import LONGEST, find_description
 from stressor.vmstate.stream.qcow2 import QCOW2_MAGIC, Qcow2Image
-from stressor.vmstate.stream.reader import Stream, StreamReader
-from stressor.vmstate.stream.source import Readable, Source
+from stressor.vmstate.stream.reader import StreamReader
+from stressor.vmstate.stream.source import BUFFER, Readable, Source
+from stressor.vmstate.stream.whole import Stream
 
 __all__ = ["Opened", "read_stream"]
 
@@ -91,7 +92,8 @@ def _read(
         if progress is not None:
             progress(done, size)
 
-    return StreamReader(Source(file, progress=tell), found).read(name)
+    buffer = BUFFER if size is None else min(BUFFER, size + 1)
+    return StreamReader(Source(file, progress=tell, size=buffer), found).read(name)
 
 
 def _description_at_end(file: Opened, size: int) -> tuple[int, bytes] | None:

@@ -12,7 +12,7 @@ import msgspec
 from stressor.errors import StreamError
 from stressor.vmstate.section import Section
 from stressor.vmstate.stream.configuration import pack_configuration
-from stressor.vmstate.stream.naming import pack_fields
+from stressor.vmstate.stream.layout import pack_fields
 from stressor.vmstate.stream.parts import (
     Command,
     Configuration,
@@ -23,7 +23,8 @@ from stressor.vmstate.stream.parts import (
     Part,
     Tag,
 )
-from stressor.vmstate.stream.reader import MAGIC, VERSION, Stream
+from stressor.vmstate.stream.reader import MAGIC, VERSION
+from stressor.vmstate.stream.whole import Stream
 from stressor.vmstate.wire import NamedField
 
 __all__ = ["StreamWriter", "Writable", "write_stream"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stressor.vmstate.stream import Stream, compare_streams, read_stream, write_stream
-from stressor.vmstate.stream.naming import UNDESCRIBED, pack_fields
+from stressor.vmstate.stream.layout import pack_fields
+from stressor.vmstate.stream.naming import UNDESCRIBED
 from tests.vmstate.stream.machines import MACHINES, missing, save
 
 pytestmark = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stressor.errors import StreamError
-from stressor.vmstate.stream.naming import pack_fields
+from stressor.vmstate.stream.layout import pack_fields
 from stressor.vmstate.wire import NamedField
 from tests.vmstate.stream.samples import STORED, field, parsed, read, small
 
@@ -202,7 +202,7 @@ def test_fields_of_no_size_have_no_bytes_to_name() -> None:
 @pytest.mark.parametrize(
     ("body", "fields", "problem"),
     [
-        (b"\1", [field("a" * 250, "struct", 1, struct={"fields": [field("b" * 250, "struct", 1, struct={"fields": [field("c" * 250, "uint8", 1)]})]})], "longer than"),
+        (b"\1", [field("a" * 255, "struct", 1, struct={"fields": [field("b" * 255, "struct", 1, struct={"fields": [field("c" * 250, "uint8", 1)]})]})], "too long a name"),
         (b"\0" * 200, [field("a", "struct", 1, array_len=200, struct={"fields": [field("x", "uint8", 1), *([field("z", "uint8", 0)] * 100_001)]})], "has no size, like many"),
     ],
     ids=["a long name", "a hundred thousand fields of no size"],
