@@ -72,10 +72,16 @@ class _Shape(NamedTuple):
     """The leaves of a structure: what stands behind its own path, and the rest of each."""
 
     inner: Body | FieldText
+    size: int
     suffixes: list[str]
     kinds: list[str]
     sizes: list[int]
     codes: list[str]
+
+    def fits(self, field: FieldText) -> bool:
+        """Return whether `field` is one structure that has these leaves."""
+        alike = field.size == self.size and field.struct == self.inner
+        return alike and field.array_len is None and field.type not in _LISTS
 
 
 class _Leaves:
@@ -125,6 +131,10 @@ class _Leaves:
     def _field(self, field: FieldText, path: str, start: int, index: int | None) -> int:
         """Add one field; `index` is its own in an array, or that of the first of its elements."""
         name = path + field.name
+        shape = self._shape
+        if shape is not None and shape.fits(field):
+            self._again(shape, f"{name}." if index is None else f"{name}[{index}].")
+            return start + field.size
         count = 1 if field.array_len is None else field.array_len
         end = start + field.size * count
         if end == start:
@@ -158,8 +168,6 @@ class _Leaves:
             self._leaf(name, field.type, field.size, leaf_code(field.type, field.size))
         elif field.type in _LISTS:
             self._list(field, name, start)
-        elif self._shape is not None and self._shape.inner == inner:
-            self._again(self._shape, f"{name}.")
         else:
             self._walk(inner, f"{name}.", start)
 
@@ -171,6 +179,7 @@ class _Leaves:
         if len(self._headers) == headers:  # or each one's subsections have to be looked at
             self._shape = _Shape(
                 inner,
+                sum(self._sizes[leaves:]),
                 [name[len(path) :] for name in self._paths[leaves:]],
                 self._kinds[leaves:],
                 self._sizes[leaves:],

@@ -180,6 +180,26 @@ def test_a_structure_of_another_size_than_its_fields_is_one_field() -> None:
     assert values(b"abc", odd) == {"a": b"abc"}
 
 
+def test_neighbours_of_one_shape_are_looked_at_one_by_one() -> None:
+    inner = {"fields": [field("x", "uint8", 1)]}
+    fields = [
+        field(name, "struct", size, struct=inner) for name, size in (("a", 1), ("b", 1), ("c", 2))
+    ]
+
+    assert values(b"\1\2\3\4", *fields) == {"a.x": 1, "b.x": 2, "c": b"\3\4"}
+
+
+def test_another_body_of_the_same_description_is_named_by_its_own_bytes() -> None:
+    part = {"vmsd_name": "dev/s", "version": 1, "fields": [field("x", "bool", 1)]}
+
+    def body(version: int, value: int) -> bytes:
+        return b"\5\5dev/s" + version.to_bytes(4) + bytes((value,))
+
+    for version, value in ((1, 0), (2, 1)):
+        found = values(body(version, value), field("n", "uint8", 0), subsections=[part])
+        assert found == {"(dev/s)": version, "x": bool(value)}
+
+
 def test_a_device_without_a_state_description_is_one_buffer() -> None:
     body = b"old style"
 
