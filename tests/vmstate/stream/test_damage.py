@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.mutate import run_mutations
 from stressor.errors import StreamError, UsageError
 from stressor.report.inspection import stream_text
 from stressor.report.inspection_json import stream_json
@@ -225,3 +226,20 @@ def test_the_time_grows_with_the_size_and_no_faster(make: object) -> None:
     ratio = min(spent(many) for _ in range(3)) / min(spent(few) for _ in range(3))
 
     assert ratio < 16 * 6  # 16 times as much; what is quadratic takes 256 times as long
+
+
+def test_a_sample_of_the_long_run_of_mutations() -> None:
+    outcome = run_mutations(500, seed=7)
+
+    assert outcome.escaped == ()
+    assert outcome.read + outcome.refused == 500
+    assert outcome.read > 20
+
+
+def test_what_escapes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Stream:
+        raise KeyError("planted")
+
+    monkeypatch.setattr("benchmarks.mutate.read_stream", broken)
+
+    assert len(run_mutations(3, seed=7).escaped) == 3
