@@ -1,4 +1,4 @@
-"""Streams and images with a few bytes changed: each is read or refused, and nothing else happens."""
+"""Streams and images with a few bytes changed: each is read or refused, nothing else happens."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def run_mutations(count: int, seed: int) -> Outcome:
 
 
 def mutate(data: bytes, draw: random.Random) -> bytes:
-    """Return `data` with one to six changes: bits, words, text, pieces inserted, cut or repeated."""
+    """Return `data` with one to six changes: bits, words, text, pieces cut or repeated."""
     changed = bytearray(data)
     for _ in range(draw.randint(1, 6)):
         place = draw.randrange(len(changed)) if changed else 0

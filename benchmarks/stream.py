@@ -150,7 +150,7 @@ def _inspect(file: Path) -> _Spent:
 
 
 def _run(command: list[str]) -> _Spent:
-    """Run a command, its output thrown away; return what it took. Raises RuntimeError if it fails."""
+    """Run a command without its output; return what it took. Raises RuntimeError if it fails."""
     begin = perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=_ROOT)
     _, status, usage = os.wait4(process.pid, 0)

@@ -64,7 +64,7 @@ class Layout:
         self._bools = [place for place, kind in enumerate(kinds) if kind == "bool"]
 
     def fields(self, data: bytes, offset: int) -> tuple[NamedField, ...]:
-        """Return the fields of a body. Raises StreamError when a subsection is not where it is due."""
+        """Return the fields of a body. Raises StreamError for a subsection that is not there."""
         values: list[object] = list(self._unpack(data))
         for place, start, header in self._headers:
             if not data.startswith(header, start):

@@ -17,7 +17,7 @@ __all__ = ["Loaded", "load_stream"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The labels of sections: loaded; skipped, since optional and not known; absent, though known."""
+    """Labels of sections: loaded; skipped, since optional and not known; absent, though known."""
 
     loaded: tuple[str, ...]
     skipped: tuple[str, ...]
@@ -54,7 +54,7 @@ def load_stream(stream: Stream, known: Iterable[tuple[Section, Any]]) -> Loaded:
 
 
 def _skip(part: DeviceSection, targets: dict[str, tuple[Section, Any]]) -> bool:
-    """Return whether to skip a section. Raises StreamError when it is neither known nor optional."""
+    """Return whether to skip a section. Raises StreamError if it is neither known nor optional."""
     if part.label in targets:
         return False
     if part.optional:

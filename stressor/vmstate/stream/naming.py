@@ -249,7 +249,7 @@ class _Leaves:
         self._codes.append(code)
 
     def layout(self) -> Layout:
-        """Return the layout. Raises StreamError when the leaves are not as many bytes as there are."""
+        """Return the layout. Raises StreamError when the leaves have another size."""
         if sum(self._sizes) != len(self._data):
             raise StreamError(
                 self._label, self._offset, f"has {len(self._data)} bytes, and others are described"

@@ -1,4 +1,4 @@
-"""What a stream consists of, in order; the parts lie side by side from its first byte to its last."""
+"""What a stream consists of: parts that lie side by side, from its first byte to its last."""
 
 from __future__ import annotations
 

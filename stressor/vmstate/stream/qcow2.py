@@ -156,7 +156,7 @@ class Qcow2Image:
 
 
 class StateFile(io.RawIOBase):
-    """The bytes of a snapshot's state, in order, as an unbuffered file. Reading raises StreamError."""
+    """A snapshot's state, in order, as an unbuffered file. Reading raises StreamError."""
 
     def __init__(self, image: Qcow2Image, snapshot: Snapshot) -> None:
         self._image = image

@@ -157,7 +157,7 @@ class RamReader:
             pages.full += 1
 
     def _place(self, word: int) -> None:
-        """Take the block's name, unless the page goes on in the last one; the page must lie in it."""
+        """Take the block's name, unless the page goes on in the last; the page must lie in it."""
         source = self._source
         if not word & CONTINUE:
             name = source.text("ram/0")

@@ -19,6 +19,14 @@ def named(body: bytes, *fields: dict[str, Any], **more: Any) -> list[tuple[str, 
     return [(one.path, one.kind, one.size, one.value) for one in found]
 
 
+def nested(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
+    """Describe a structure of one byte."""
+    return field(name, "struct", 1, struct={"fields": fields})
+
+
+BYTE = field("x", "uint8", 1)
+
+
 def values(body: bytes, *fields: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         path.removeprefix("dev/0."): value for path, _, _, value in named(body, *fields, **more)
@@ -222,8 +230,8 @@ def test_fields_of_no_size_have_no_bytes_to_name() -> None:
 @pytest.mark.parametrize(
     ("body", "fields", "problem"),
     [
-        (b"\1", [field("a" * 255, "struct", 1, struct={"fields": [field("b" * 255, "struct", 1, struct={"fields": [field("c" * 250, "uint8", 1)]})]})], "too long a name"),
-        (b"\0" * 200, [field("a", "struct", 1, array_len=200, struct={"fields": [field("x", "uint8", 1), *([field("z", "uint8", 0)] * 100_001)]})], "has no size, like many"),
+        (b"\1", [nested("a" * 255, nested("b" * 255, BYTE))], "too long a name"),
+        (b"\0", [nested("a", BYTE, *[field("z", "uint8", 0)] * 100_001)], "has no size, like many"),
     ],
     ids=["a long name", "a hundred thousand fields of no size"],
 )  # fmt: skip

@@ -115,7 +115,7 @@ def test_a_damaged_snapshot_is_refused(place: int, format: str, value: int, prob
 
 
 def damaged_cluster(value: int) -> bytes:
-    """Replace the first cluster's entry, which is in the table that follows the state's clusters."""
+    """Replace the first cluster's entry, in the table that follows the state's clusters."""
     data = bytearray(image(("one", STATE)))
     (first,) = struct.unpack_from(">Q", data, entry(data))
     (second,) = struct.unpack_from(">Q", data, first + (1 << 20) // (1 << 15) * 8)

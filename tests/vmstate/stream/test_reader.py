@@ -150,6 +150,20 @@ def test_without_a_description_the_footers_tell_the_lengths() -> None:
     assert stream.sections[1].fields() == ()
 
 
+@pytest.mark.parametrize("name", [name for name in STORED if name != "qemu-7.2-pc-2.3"])
+def test_a_real_stream_without_its_description_is_cut_at_the_same_places(name: str) -> None:
+    described = parsed(name)
+    end = next(part.offset for part in described.parts if isinstance(part, DescriptionPart))
+
+    bare = read(stored(name)[:end])
+
+    assert [(part.label, part.data) for part in bare.sections] == [
+        (part.label, part.data) for part in described.sections
+    ]
+    assert bare.page_size in (described.page_size, 0)
+    assert len(bare.notes) == 1
+
+
 def test_a_section_that_is_left_out_of_the_description_is_said() -> None:
     data = header() + full("one", b"ab") + full("two", b"\1", section_id=3)
     data += description(
