@@ -254,3 +254,22 @@ def test_a_device_section_in_a_live_section_is_read_by_its_footer() -> None:
     stream = read(header() + part + footer(7) + description())
 
     assert (stream.sections[0].tag, stream.sections[0].data) == (Tag.START, b"abc")
+
+
+def test_a_pipe_with_more_than_is_kept_is_refused_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stressor.vmstate.stream.reader.MOST_DEVICE_BYTES", 1000)
+    data = small(bytes(2000), field("a", "buffer", 2000))
+
+    with pytest.raises(StreamError, match="devices in a pipe; save it to a file"):
+        read_stream(Pipe(data))
+
+
+def test_a_file_that_fails_while_it_is_read_is_an_error_with_its_place() -> None:
+    class Failing(Pipe):
+        def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(StreamError, match="stream at byte 0: cannot be read: Input/output error"):
+        read_stream(Failing(b""))
