@@ -14,6 +14,7 @@ from stressor.cli.check import check
 from stressor.cli.common import Session, print_error
 from stressor.cli.describe import describe
 from stressor.cli.exit_code import ExitCode
+from stressor.cli.inspect import inspect
 from stressor.cli.list import list_all
 from stressor.cli.replay import replay
 from stressor.cli.run import run
@@ -29,7 +30,7 @@ def stressor() -> None:
     """Stress-test the saved state of device models: stop, save, reset, load, resume."""
 
 
-for _verb in (run, replay, show, list_all, describe, check):
+for _verb in (run, replay, show, list_all, inspect, describe, check):
     stressor.add_command(_verb)
 
 

@@ -16,14 +16,18 @@ class ExitCode(IntEnum):
     """
 
     CLEAN = 0
-    """Cycles ran and nothing diverged; every replayed finding is fixed; nothing breaks."""
+    """Cycles ran and nothing diverged; every replayed finding is fixed; streams are equal; of two
+    checked dumps nothing breaks."""
     FINDINGS = 1
-    """Something diverged; of two checked dumps, something breaks."""
+    """Something diverged; of two compared streams, some field or section; of two checked dumps,
+    something breaks."""
     USAGE = 2
     """An option, path, name or configuration makes no sense."""
     BROKEN = 3
     """A target, the harness, or a file of its own broke; what was found until then is reported.
-    Also a file to check that is no dump."""
+
+    Also a stream or an image to inspect that is damaged, and a file to check that is no dump.
+    """
     NOTHING_RAN = 4
     """There was nothing to run, or not one cycle ran."""
     INTERRUPTED = 130
