@@ -5,33 +5,48 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 
 import click
 
 from stressor import __version__
-from stressor.cli.check import check
 from stressor.cli.common import Session, print_error
-from stressor.cli.describe import describe
 from stressor.cli.exit_code import ExitCode
-from stressor.cli.inspect import inspect
-from stressor.cli.list import list_all
-from stressor.cli.replay import replay
-from stressor.cli.run import run
-from stressor.cli.show import show
 from stressor.errors import NoDeviceError, RecordError, StressorError, UsageError
 
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+_VERBS = {
+    "run": "run",
+    "replay": "replay",
+    "show": "show",
+    "list": "list_all",
+    "inspect": "inspect",
+    "describe": "describe",
+    "check": "check",
+}
+"""Each verb is a module of `stressor.cli`, and the name of its command there."""
+
+
+class _Verbs(click.Group):
+    """Imports the module of the verb that is called, and no other: the half of the time to start."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*_VERBS]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _VERBS:
+            return None
+        verb: click.Command = getattr(import_module(f"stressor.cli.{name}"), _VERBS[name])
+        return verb
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(__version__, prog_name="stressor", message="%(prog)s %(version)s")
 def stressor() -> None:
     """Stress-test the saved state of device models: stop, save, reset, load, resume."""
-
-
-for _verb in (run, replay, show, list_all, inspect, describe, check):
-    stressor.add_command(_verb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
