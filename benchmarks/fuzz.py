@@ -4,7 +4,7 @@
 
 It goes on from real and small samples, and follows what makes the readers' own code take a new way
 (Atheris, libFuzzer's engine). Whatever a reader raises but its documented errors is a bug: it ends
-with the bytes in a file `crash-...`. Needs `pip install stressor[fuzz]`.
+with the bytes in a file `crash-...`. Needs the extra `fuzz`.
 """
 
 from __future__ import annotations

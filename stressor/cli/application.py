@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Not through click's own main(): that ends with 1, which means findings, on a closed pipe.
         words = list(sys.argv[1:] if arguments is None else arguments)
+        if words[:1] == ["run"] and "--" in words:
+            session.behind = words[words.index("--") + 1 :]
+            words = words[: words.index("--")]
         with stressor.make_context("stressor", words, obj=session) as context:
             code = stressor.invoke(context)
         sys.stdout.flush()

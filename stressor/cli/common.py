@@ -38,6 +38,8 @@ class Session:
     """What an invocation knows beside its options; click's context object."""
 
     verbose: bool = False
+    behind: Sequence[str] = ()
+    """The words behind `--`."""
 
 
 def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:

@@ -22,11 +22,15 @@ def describe(targets: tuple[str, ...]) -> int:
     release: `stressor check` says whether its states still load.
     """
     from stressor.targets.loader import find_models
+    from stressor.targets.model import Model
     from stressor.vmstate.dump import Dump, dump_of, encode_dump
 
     devices = {}
     for model in find_models(targets):
-        if model.description is None:
+        if not isinstance(model, Model):
+            left_out = f"stressor: {model.name} is left out: ask the binary, with -dump-vmstate"
+            click.echo(clean(left_out), err=True)
+        elif model.description is None:
             left_out = f"stressor: {model.name} is left out: it is adapted, and has no description"
             click.echo(clean(left_out), err=True)
         else:

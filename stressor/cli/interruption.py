@@ -1,4 +1,4 @@
-"""Ctrl-C: the first ends a run in good order, the second aborts it."""
+"""Ctrl-C, and a polite kill: the first ends a run in good order, the second aborts it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTICE = b"\nstressor: stopping; Ctrl-C again aborts\n"
 
 
 class Interruption:
-    """While it is entered, the first Ctrl-C only makes `requested()` true.
+    """While it is entered, the first Ctrl-C or SIGTERM only makes `requested()` true.
 
     The second raises KeyboardInterrupt, wherever the program is. Outside of the main thread, where
     signals do not arrive, it changes nothing.
@@ -21,7 +21,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._requested = False
-        self._previous: object = None
+        self._previous: dict[int, object] = {}
 
     def requested(self) -> bool:
         """Return whether the user asked to stop."""
@@ -29,7 +29,8 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._interrupted)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._interrupted)
         return self
 
     def __exit__(
@@ -38,9 +39,9 @@ class Interruption:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]
-            self._previous = None
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)  # type: ignore[arg-type]
+        self._previous.clear()
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self._requested:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -29,11 +29,12 @@ from stressor.findings.record import encode
 from stressor.findings.store import Store
 from stressor.loop.events import Event, FindingFound, RunFinished
 from stressor.loop.finding import Finding
+from stressor.loop.target import TargetType
 from stressor.report.jsonl import JsonLines
 from stressor.report.terminal import TerminalReport
 from stressor.report.verdict import verdict_of
 from stressor.search.plan import EngineName
-from stressor.targets.model import Model
+from stressor.targets.qemu.specification import PREFIX, written
 
 __all__ = ["run"]
 
@@ -71,6 +72,13 @@ __all__ = ["run"]
     metavar="FILE",
     help="Write the events as JSON lines; - is stdout, and the report goes to stderr.",
 )
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="PATTERN",
+    help="Of a qemu: target, the regions to stress, as in the shell; repeatable.",
+)
 @findings_option
 @click.option(
     "--batch-timeout",
@@ -96,12 +104,17 @@ def run(
     reset_modes: tuple[str, ...],
     oracles: tuple[str, ...],
     json_file: str | None,
+    regions: tuple[str, ...],
     findings: str | None,
     batch_timeout: str | None,
     engine: str,
     no_shrink: bool,
 ) -> int:
-    """Stress TARGETS: files, folders, FILE::Class, package.module:Class (default: devices)."""
+    """Stress TARGETS: files, folders, FILE::Class, package.module:Class (default: devices).
+
+    qemu:DEVICE and qemu:machine=MACHINE stress devices of a real QEMU; see docs/qemu.md. What
+    follows -- goes to that QEMU as it is.
+    """
     configuration = configured(
         targets=targets,
         seed=seed,
@@ -116,7 +129,7 @@ def run(
     from stressor.search.run import run as events_of
     from stressor.targets.loader import find_models
 
-    models = find_models(configuration.targets)
+    models = find_models(_completed(configuration.targets, regions, session.behind))
     with Interruption() as interruption, _json_stream(json_file) as stream:
         outputs = _Outputs(session, configuration, models, stream, beside_json=json_file == "-")
         events = events_of(
@@ -138,6 +151,19 @@ def run(
         return outputs.exit_code
 
 
+def _completed(
+    targets: Sequence[str], regions: Sequence[str], arguments: Sequence[str]
+) -> list[str]:
+    """Put `--region`, and what follows `--`, into the specifications of QEMU targets."""
+    ours = [target for target in targets if target.startswith(PREFIX)]
+    for option, given in (("--region", regions), ("what follows --", arguments)):
+        if given and len(ours) != 1:
+            raise UsageError(f"{option} is for one qemu: target, and there are {len(ours)}; give one")
+    return [
+        written(target, regions, arguments) if target in ours else target for target in targets
+    ]
+
+
 class _Outputs:
     """Hands each event on: first to the store, so that no later failure loses a finding."""
 
@@ -145,7 +171,7 @@ class _Outputs:
         self,
         session: Session,
         configuration: Configuration,
-        models: list[Model],
+        models: Sequence[TargetType],
         json_stream: BinaryIO | None,
         beside_json: bool,
     ) -> None:

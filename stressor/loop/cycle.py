@@ -49,6 +49,8 @@ class Checks:
         by in every mode, so once is enough."""
         self.tolerated: set[str] = set()
         """Outputs that a load is known to give: a finding already, and no reason to stop there."""
+        self.hidden: set[str] = set()
+        """Outputs that are known to part after a cycle, see `Target.hidden`."""
 
 
 def record(twin: Target, batches: Batches, watchdog: Watchdog, recording: Recording) -> None:
@@ -157,10 +159,8 @@ def _cycle(
             return False
     target.reset(cycle, snapshot)
     if mode is _IN_PLACE:
-        if checks.fresh:
-            after = target.examine()
-            if after != pristine and after != target.pristine():
-                return False
+        if checks.fresh and not target.fresh(pristine):
+            return False
         if checks.invariants and target.broken() is not None:
             return False
     if cycle.damage and checks.damage:

@@ -18,7 +18,7 @@ from stressor.loop.cycle import Checks, damaged_snapshot
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.gate import run_alone
 from stressor.loop.ledger import Attributes
-from stressor.loop.plain import output, outputs, plain, text
+from stressor.loop.plain import output, outputs, plain, section_of, text
 from stressor.loop.target import Snapshot, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
 from stressor.loop.watchdog import Hung, Watchdog
@@ -62,6 +62,7 @@ class _Investigation(Careful):
     def run(self) -> list[Divergence]:
         """Run the trace on a subject beside a twin that knows of no cycle."""
         subject, twin = self._type.open(), self._type.open()
+        subject.hidden = twin.hidden = self._checks.hidden
         try:
             for index, step in enumerate(self._trace):
                 self._ledger.step = index
@@ -88,7 +89,9 @@ class _Investigation(Careful):
             self._watchdog.inside = False
         answer = self._execute(subject, step, Oracle.RESUMES_ALIKE)
         if answer != wanted and self._checks.alike and self._ledger.mode is not None:
-            self._parted(subject, [self._ledger.output_change(step, wanted, answer)], Cause.OUTPUT_ONLY)
+            change = self._ledger.output_change(step, wanted, answer)
+            cause = Cause.OUTPUT_ONLY if self._type.walks else Cause.NEVER_SAVED
+            self._parted(subject, [change], cause)
 
     def _drifted(self, subject: Target, twin: Target) -> None:
         """Tell of state that parted since the last cycle, though every answer was alike so far."""
@@ -106,10 +109,13 @@ class _Investigation(Careful):
             detail = f"declared unsaved ({suspect.detail}); {seen}"
             self._ledger.add(replace(suspect, detail=detail, also=tuple(changes)))
         else:
+            detail = "what came back from the load was equal, what came of it afterwards was not"
+            if cause is Cause.NEVER_SAVED:
+                detail = "what is saved came back equal: what shows here is not in it"
             self._ledger.add(
                 self._ledger.divergence(
                     Oracle.RESUMES_ALIKE, cause, changes, subject, labels=("never interrupted", "after a cycle"),
-                    detail="what came back from the load was equal, what came of it afterwards was not",
+                    detail=detail,
                 )
             )  # fmt: skip
         raise Stop
@@ -188,9 +194,21 @@ class _Investigation(Careful):
             )  # fmt: skip
 
     def _freshness(self, subject: Target) -> None:
-        if subject.examine() == subject.pristine():
+        if subject.fresh(subject.pristine()):
             return
         changes = self._ledger.changes(subject, subject.pristine_attributes(), subject.attributes(), {})
+        if not self._type.walks:
+            # devices that forget one register at reset mostly forget all: one finding for a section
+            for section in dict.fromkeys(section_of(change.path) for change in changes):
+                fields = [change for change in changes if change.path.startswith(section + ".")]
+                whole = replace(fields[0], path=section)
+                self._ledger.add(
+                    self._ledger.divergence(
+                        Oracle.RESET_IS_FRESH, Cause.NOT_CLEARED, [whole, *fields], subject,
+                        labels=("a new device", "after reset"),
+                    )
+                )
+            return
         self._ledger.split(
             Oracle.RESET_IS_FRESH, Cause.NOT_CLEARED, changes, subject, labels=("a new device", "after reset")
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from stressor.loop.finding import Value
 
-__all__ = ["output", "outputs", "plain", "text", "where"]
+__all__ = ["output", "outputs", "plain", "section_of", "text", "where"]
+
+_SECTION = re.compile(r".*?/\d+(#\d+)?(?=\.|$)")
 
 
 def plain(value: object) -> Value:
@@ -49,3 +52,9 @@ def where(error: BaseException) -> str:
         return ""
     frame = frames[-1]
     return f"{PurePath(frame.filename).name}:{frame.lineno} in {frame.name}"
+
+
+def section_of(path: str) -> str:
+    """Return the section that a field path begins with: `0000:00:02.0/e1000/0` of its fields."""
+    found = _SECTION.match(path)
+    return found[0] if found else path.partition(".")[0]

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from stressor.loop.finding import Value
 from stressor.loop.operations import OperationType
-from stressor.loop.trace import Cycle, Operation
+from stressor.loop.trace import Cycle, Operation, ResetMode
 
 __all__ = ["NOT_REPEATING", "FieldInfo", "SavedField", "Snapshot", "Target", "TargetType"]
 
@@ -61,6 +61,9 @@ class Target(Protocol):
     repairs: Collection[str]
     """Live attributes (indexes dropped) that known findings lose: the target puts them back by
     itself after save and load, so that other bugs show."""
+    hidden: Collection[str]
+    """Outputs that known findings are about: a target that cannot put state back answers None for
+    them, so that other bugs show."""
     uncleared: Collection[str]
     """The same for what a reset is known to leave: put back after a reset in place."""
 
@@ -109,6 +112,10 @@ class Target(Protocol):
     def pristine(self) -> bytes:
         """Return what `examine` gives for a new device at this moment."""
 
+    def fresh(self, pristine: bytes) -> bool:
+        """Return whether the device, just reset, is as a new one; `pristine` is what `examine` gave
+        for one at the beginning. What is `uncleared` does not count."""
+
     def pristine_attributes(self) -> dict[str, object]:
         """Return what `attributes` gives for a new device at this moment."""
 
@@ -149,6 +156,19 @@ class TargetType(Protocol):
         """Every kind of operation that it takes."""
 
     @property
+    def opening(self) -> tuple[Operation, ...]:
+        """What to ask of the device right after every cycle, when its saved state is not all that can
+        be seen of it; empty for most."""
+
+    @property
+    def reset_modes(self) -> tuple[ResetMode, ...]:
+        """The reset modes that it can do."""
+
+    @property
+    def walks(self) -> bool:
+        """Whether `examine` looks at the device itself, and not at what it saves of itself."""
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """Every field there is to exercise, without section and indexes."""
 
@@ -160,9 +180,15 @@ class TargetType(Protocol):
     def damages(self) -> tuple[str, ...]:
         """The kinds of damage that its saved bytes can be given, see `stressor.vmstate.damage`."""
 
+    def parts(self, operation: Operation) -> Sequence[Operation]:
+        """Return what an operation consists of, each enough to show what it shows; empty for most."""
+
     def excluding(self, attributes: Collection[str]) -> TargetType:
         """Return the same with live attributes (indexes dropped) that are left out of everything,
         because they do not repeat; their `unsaved` reason is `NOT_REPEATING`."""
 
     def open(self) -> Target:
         """Return a new device, just reset. Raises TargetError when there is none to be had."""
+
+    def close(self) -> None:
+        """Let go of what was started ahead for targets that were not opened any more."""

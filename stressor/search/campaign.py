@@ -144,6 +144,7 @@ class Campaign:
     ) -> tuple[Recording, Exception | Hung | None]:
         """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
+        twin.hidden = self._checks.hidden
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
@@ -162,6 +163,7 @@ class Campaign:
     ) -> tuple[int, int] | None:
         subject = self._type.open()
         subject.repairs, subject.uncleared = self._repairs, self._uncleared
+        subject.hidden = self._checks.hidden
         try:
             return run_schedule(
                 subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage
@@ -225,7 +227,9 @@ class Campaign:
         with self._watchdog.within(min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds):
             if self._shrinking and matching(trace) is not None:
                 budget = _HUNG_BUDGET if hung else _BUDGET
-                trace = shrink(trace, lambda candidate: matching(candidate) is not None, budget)
+                trace = shrink(
+                    trace, lambda candidate: matching(candidate) is not None, budget, self._type.parts
+                )
                 divergence = matching(trace) or divergence
         written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
         divergence = replace(divergence, last_written=written)
@@ -251,6 +255,8 @@ class Campaign:
         if divergence.oracle is Oracle.LOAD_IS_SILENT:
             self._checks.tolerated.add(bare)
             self._repairs.add(bare)
+        if divergence.oracle is Oracle.RESUMES_ALIKE:
+            self._checks.hidden.add(bare)
         if divergence.cause is Cause.NONDETERMINISTIC:
             self._ended = not self._engine.exclude(bare)
             self._type = self._type.excluding({bare})
@@ -266,6 +272,8 @@ class Campaign:
         self._lost[name] = finding.id
         lost = self._uncleared if divergence.cause is Cause.NOT_CLEARED else self._repairs
         lost.add(without_indexes(divergence.attribute) or bare)
+        if divergence.oracle is Oracle.RESET_IS_FRESH and not self._type.walks:
+            lost.add(f"{bare}.")  # the finding speaks for its whole section
 
     @property
     def statistics(self) -> Statistics:

@@ -65,12 +65,19 @@ def run(
         deadline = None
         if seconds is not None:
             deadline = begun + (started + seconds - begun) / (len(targets) - index)
+        possible = [mode for mode in modes if mode in target.reset_modes]
+        if not possible:
+            broken.append(target.name)
+            yield TargetBroke(
+                target.name, f"can do none of the chosen reset modes; it has {', '.join(target.reset_modes)}"
+            )
+            continue
         campaign = None
         findings = 0
         interrupted = False
         try:
             campaign = Campaign(
-                target, seed=seed, oracles=chosen, reset_modes=modes,
+                target, seed=seed, oracles=chosen, reset_modes=possible,
                 watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
             )
             for finding in campaign.run(cycles):
@@ -98,6 +105,7 @@ def run(
             yield TargetBroke(target.name, f"{type(error).__name__}: {error}")
             continue
         finally:
+            target.close()
             if campaign is not None:
                 total_cycles += campaign.cycles
                 total_operations += campaign.operations

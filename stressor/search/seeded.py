@@ -44,6 +44,7 @@ class SeededEngine:
         self._seed = seed
         self._modes = tuple(reset_modes)
         self._damages = target_type.damages
+        self._opening = target_type.opening
         self._plain = {mode: Cycle(mode) for mode in self._modes}
         self._epoch = -1
         self._kinds = [_Kind(at, kind, seed, self._name) for at, kind in enumerate(target_type.operations)]
@@ -70,6 +71,8 @@ class SeededEngine:
         length = _LENGTHS[index if index < 2 else int(random.random() * len(_LENGTHS))]
         operations, kinds = self._operations(random, length, uniform=index % 4 == 0)
         batches = self._cut(random, operations)
+        if self._opening:
+            batches = self._opened(batches, index)
         counts = Counter(kinds)
         drawn = tuple(map(counts.get, range(len(self._kinds)), repeat(0)))
         cycles = self._plain
@@ -110,6 +113,13 @@ class SeededEngine:
                 operations += [ready[at][int(chance() * _READY)]] * times
             else:
                 operations += [ready[at][int(chance() * _READY)] for _ in range(times)]
+
+    def _opened(
+        self, batches: tuple[tuple[Operation, ...], ...], index: int
+    ) -> tuple[tuple[Operation, ...], ...]:
+        """Put what is asked after each cycle in front; the first plan begins with a cycle on nothing."""
+        first, *others = ((), *batches) if index == 0 else batches
+        return (first, *[self._opening + batch for batch in others])
 
     def _donor(self, random: Random) -> tuple[Operation, ...]:
         """Return a few operations of any kind."""

@@ -12,9 +12,15 @@ _SHORT = 12  # steps that Hypothesis can finish; chunk removal does the rest in 
 _ROUNDS = 4
 
 
-def shrink(trace: Trace, fails: Callable[[Trace], bool], budget: int = 2_000) -> Trace:
+def shrink(
+    trace: Trace,
+    fails: Callable[[Trace], bool],
+    budget: int = 2_000,
+    parts: Callable[[Operation], Sequence[Operation]] = lambda operation: (),
+) -> Trace:
     """Return a part of `trace`, with simpler arguments, for which `fails` still holds.
 
+    `parts` gives for an operation that consists of others what one of them may stand for it.
     `fails(trace)` has to hold. Chunk removal (ddmin) first, then simpler steps one by one, then
     Hypothesis on what is left. After `budget` tries it stops where it is.
     """
@@ -23,6 +29,7 @@ def shrink(trace: Trace, fails: Callable[[Trace], bool], budget: int = 2_000) ->
     for _ in range(_ROUNDS):
         before = trace
         trace = _without_chunks(trace, attempt)
+        trace = _parts_alone(trace, parts, attempt)
         trace = _simpler_steps(trace, attempt)
         if trace == before:
             break
@@ -74,6 +81,19 @@ def _without_chunks(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:
         if size == 1:
             return trace
         size //= 2
+
+
+def _parts_alone(
+    trace: Trace, parts: Callable[[Operation], Sequence[Operation]], fails: Callable[[Trace], bool]
+) -> Trace:
+    """Put one part in the place of each operation that consists of several, where that will do."""
+    for index, step in enumerate(trace):
+        for part in parts(step) if isinstance(step, Operation) else ():
+            candidate = (*trace[:index], part, *trace[index + 1 :])
+            if fails(candidate):
+                trace = candidate
+                break
+    return trace
 
 
 def _simpler_steps(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:

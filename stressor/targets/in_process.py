@@ -109,6 +109,7 @@ class InProcessTarget:
         self._digest = binding.live.digest
         self._spare: Any = None
         self.repairs: Collection[str] = ()
+        self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
         Clock.epoch = 0
         self._adopt(binding.create())
@@ -249,6 +250,10 @@ class InProcessTarget:
 
     def pristine(self) -> bytes:
         return self._binding.live.digest(self._create())
+
+    def fresh(self, pristine: bytes) -> bool:
+        digest = self.examine()
+        return digest == pristine or digest == self.pristine()
 
     def pristine_attributes(self) -> dict[str, object]:
         return self._binding.live.attributes(self._create())

@@ -18,6 +18,7 @@ from types import ModuleType
 
 from stressor.device import Device
 from stressor.errors import NoDeviceError, TargetError, UsageError
+from stressor.loop.target import TargetType
 from stressor.targets.adapter import Adapter
 from stressor.targets.model import Model, model_of
 from stressor.vmstate import Description
@@ -27,7 +28,7 @@ __all__ = ["find_models"]
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def find_models(specifications: Sequence[str], root: Path | None = None) -> list[Model]:
+def find_models(specifications: Sequence[str], root: Path | None = None) -> list[TargetType]:
     """Return the models that `specifications` name, in their order, each once.
 
     A file's devices are the classes that it defines below `Device` with a state description, and
@@ -41,7 +42,7 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
     """
     root = (root or Path.cwd()).resolve()
     modules: dict[Path, ModuleType] = {}
-    models: dict[str, Model] = {}
+    models: dict[str, TargetType] = {}
     for specification in specifications:
         for model in _models(specification, root, modules):
             other = models.setdefault(model.name, model)
@@ -53,7 +54,12 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
     return list(models.values())
 
 
-def _models(specification: str, root: Path, modules: dict[Path, ModuleType]) -> Iterator[Model]:
+def _models(
+    specification: str, root: Path, modules: dict[Path, ModuleType]
+) -> Iterator[TargetType]:
+    if specification.startswith("qemu:"):
+        yield _qemu_model(specification)
+        return
     if _MODULE.fullmatch(specification) and not (root / specification).exists():
         module_name, _, name = specification.partition(":")
         module = _imported(module_name, specification, root)
@@ -81,6 +87,18 @@ def _models(specification: str, root: Path, modules: dict[Path, ModuleType]) -> 
             f"no device in {path_text}; a device is a subclass of stressor.device.Device with a "
             "state description, or the result of stressor.targets.adapter.adapt"
         )
+
+
+def _qemu_model(specification: str) -> TargetType:
+    try:
+        from stressor.targets.qemu.model import qemu_model
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "qemu":
+            raise
+        raise UsageError(
+            f"{specification}: needs the package qemu.qmp; install qemu.qmp (the extra `qemu`)"
+        ) from error
+    return qemu_model(specification)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError, StateError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Strategy
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
+from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.in_process import Binding, Board, InProcessTarget
 from stressor.vmstate import Description, Section
 from stressor.vmstate.damage import KINDS
@@ -54,6 +55,24 @@ class Model:
     @property
     def damages(self) -> tuple[str, ...]:
         return self.binding.damages
+
+    @property
+    def walks(self) -> bool:
+        return True
+
+    @property
+    def opening(self) -> tuple[Operation, ...]:
+        return ()
+
+    @property
+    def reset_modes(self) -> tuple[ResetMode, ...]:
+        return tuple(ResetMode)
+
+    def parts(self, operation: Operation) -> Sequence[Operation]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing was started."""
 
     def excluding(self, attributes: Collection[str]) -> Model:
         return replace(self, binding=self.binding.excluding(attributes))

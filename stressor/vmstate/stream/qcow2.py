@@ -10,6 +10,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -178,6 +179,19 @@ class StateFile(io.RawIOBase):
                 snapshot.table,
                 f"maps {max(0, room)} bytes of a state of {snapshot.state}",
             )
+
+    def clusters(self) -> Iterator[int]:
+        """Yield where each cluster of the state lies in the image, in order.
+
+        Raises StreamError for one that is compressed, or was never written.
+        """
+        size = 1 << self._bits
+        for start in range(0, self._snapshot.state, size):
+            guest = self._base + start
+            entry = self._entry(guest)
+            if entry & (_COMPRESSED | _ZERO) or not entry & _OFFSET:
+                raise _damaged("cluster", guest, "is not stored as it is")
+            yield entry & _OFFSET
 
     def readable(self) -> bool:
         return True

@@ -1,0 +1,78 @@
+"""QEMU's monitor: commands one at a time, each with a time limit.
+
+The protocol is `qemu.qmp`'s, which is asynchronous; its event loop only runs inside `execute`, so
+everybody else's code stays plain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from qemu.qmp import ExecuteError, QMPClient, QMPError
+
+__all__ = ["CommandError", "Monitor", "MonitorError"]
+
+T = TypeVar("T")
+
+
+class MonitorError(Exception):
+    """The monitor did not answer: QEMU died, hangs, or closed it. The message says which."""
+
+
+class CommandError(Exception):
+    """QEMU answered a command with an error; the message is its own."""
+
+
+class Monitor:
+    """One connection over one end of a socket pair. `seconds` bounds every command."""
+
+    def __init__(self, end: socket.socket, seconds: float) -> None:
+        self.seconds: Final = seconds
+        self._loop: Final = asyncio.new_event_loop()
+        self._client: Final = QMPClient("stressor")
+        try:
+            self._run(self._client.connect(end), "the greeting")
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Return what a command returns. Raises CommandError and MonitorError.
+
+        Underscores in names of arguments stand for hyphens, as QEMU writes them.
+        """
+        given = {name.replace("_", "-"): value for name, value in arguments.items()}
+        return self._run(self._client.execute(command, given or None), command)
+
+    def human(self, line: str) -> str:
+        """Return what the human monitor prints for a line. Raises as `execute`."""
+        text = str(self.execute("human-monitor-command", command_line=line))
+        return text.replace("\r\n", "\n")
+
+    def close(self) -> None:
+        """Let go of the connection; never raises, and works on one that broke as well."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._run(self._client.disconnect(), "closing")
+        except (MonitorError, CommandError):
+            pass
+        finally:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def _run(self, action: Coroutine[Any, Any, T], what: str) -> T:
+        try:
+            return self._loop.run_until_complete(asyncio.wait_for(action, self.seconds))
+        except ExecuteError as error:
+            raise CommandError(str(error)) from error
+        except TimeoutError as error:
+            raise MonitorError(f"no answer to {what} within {self.seconds:g} s") from error
+        except (QMPError, OSError, EOFError) as error:
+            raise MonitorError(f"the connection broke at {what}") from error

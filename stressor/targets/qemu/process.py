@@ -1,0 +1,204 @@
+"""One QEMU process: started, watched, and gone without a trace when it is closed.
+
+It is started stopped (`-S`) with a monitor and a qtest connection over inherited socket pairs, so
+there is no socket in the file system, and with a folder in memory-backed storage that goes with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from stressor.errors import TargetError
+from stressor.loop.watchdog import Hung
+from stressor.targets.qemu.binary import QemuBinary
+from stressor.targets.qemu.monitor import Monitor, MonitorError
+from stressor.targets.qemu.qtest import Qtest, QtestError
+from stressor.targets.qemu.storage import Storage, new_folder
+
+__all__ = ["ALWAYS", "QemuDied", "QemuHung", "QemuProcess"]
+
+_WORDS: Final = 2000
+"""Bytes of QEMU's last words that are kept."""
+
+_GRACE: Final = 2.0
+
+ALWAYS: Final = (
+    "-S", "-display", "none", "-nodefaults", "-no-user-config",
+    "-accel", "tcg", "-rtc", "base=2020-01-01,clock=vm",
+)  # fmt: skip
+"""What every machine is started with: stopped, alone, and with a clock that stands still."""
+
+
+class QemuDied(Exception):
+    """The process ended by itself. The message has how, and its last words."""
+
+
+class QemuHung(Hung):
+    """The process is there and does not answer; it has been ended."""
+
+
+class QemuProcess:
+    """A QEMU that was launched; `connect` waits until it answers.
+
+    `arguments` come behind the ones that are needed to drive it; with `incoming` it waits for a
+    whole state to be loaded. `seconds` bounds every answer. Raises TargetError when it cannot be launched; nothing is left over then.
+    """
+
+    def __init__(
+        self,
+        binary: QemuBinary,
+        arguments: Sequence[str],
+        *,
+        memory: str = "1",
+        incoming: bool = False,
+        seconds: float = 10.0,
+    ) -> None:
+        self._seconds: Final = seconds
+        self._folder: Final = new_folder()
+        self._ends: Final = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._monitor_end: socket.socket | None = None
+        self._monitor: Monitor | None = None
+        self._qtest: Qtest | None = None
+        try:
+            self.storage: Final = Storage(self._folder / "state.qcow2")
+            waiting = ["-incoming", "defer"] if incoming else []
+            self._launch(binary, [*_common(memory, self.storage.path), *arguments, *waiting])
+        except OSError as error:
+            self.close()
+            raise TargetError(f"QEMU cannot be launched: {error}") from error
+
+    def connect(self) -> QemuProcess:
+        """Wait for the process; return it. Raises TargetError when it ends or hangs instead."""
+        assert self._monitor_end is not None
+        try:
+            self._monitor = Monitor(self._monitor_end, self._seconds)
+        except MonitorError as error:
+            gone = self._gone(error)
+            self.close()
+            raise TargetError(f"QEMU did not start: {gone}") from error
+        return self
+
+    def _launch(self, binary: QemuBinary, arguments: list[str]) -> None:
+        monitor, monitor_there = socket.socketpair()
+        qtest, qtest_there = socket.socketpair()
+        with monitor_there, qtest_there, open(self._folder / "words", "wb") as words:
+            self.command = [
+                binary.path, *arguments,
+                "-chardev", f"socket,id=stressor-monitor,fd={monitor_there.fileno()}",
+                "-mon", "chardev=stressor-monitor,mode=control",
+                "-chardev", f"socket,id=stressor-qtest,fd={qtest_there.fileno()}",
+                "-object", "qtest,id=stressor-tests,chardev=stressor-qtest,log=/dev/null",
+            ]  # fmt: skip
+            self._process = subprocess.Popen(
+                _ending_with_us(self.command),
+                stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+                pass_fds=(monitor_there.fileno(), qtest_there.fileno()),
+            )  # fmt: skip
+            weakref.finalize(self, _end, self._process)
+        self._qtest = Qtest(qtest, self._seconds)
+        self._monitor_end = monitor
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def seconds(self) -> float:
+        """How long any answer may take."""
+        return self._seconds
+
+    @property
+    def folder(self) -> Path:
+        """A folder of its own in memory-backed storage, which goes when the process does."""
+        return self._folder
+
+    @property
+    def words(self) -> str:
+        """What QEMU printed last, on one line."""
+        try:
+            text = (self._folder / "words").read_bytes()[-_WORDS:]
+        except OSError:
+            return ""
+        return " ".join(text.decode("utf-8", "backslashreplace").split())
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Return what a QMP command returns. Raises CommandError, QemuDied, QemuHung."""
+        assert self._monitor is not None
+        try:
+            return self._monitor.execute(command, **arguments)
+        except MonitorError as error:
+            raise self._gone(error) from error
+
+    def human(self, line: str) -> str:
+        """Return what the human monitor prints for a line. Raises as `execute`."""
+        assert self._monitor is not None
+        try:
+            return self._monitor.human(line)
+        except MonitorError as error:
+            raise self._gone(error) from error
+
+    def run(self, commands: Sequence[str]) -> list[str]:
+        """Return the answers to qtest commands. Raises QemuDied, QemuHung."""
+        assert self._qtest is not None
+        try:
+            return self._qtest.run(commands)
+        except QtestError as error:
+            raise self._gone(error) from error
+
+    def close(self) -> None:
+        """End the process and remove what it left; never raises, and may be called again."""
+        if self._process is not None:
+            _end(self._process)
+        if self._monitor is not None:
+            self._monitor.close()
+        elif self._monitor_end is not None:
+            self._monitor_end.close()
+        if self._qtest is not None:
+            self._qtest.close()
+        self._ends()
+
+    def _gone(self, error: Exception) -> QemuDied | QemuHung:
+        """Return what became of the process that did not answer, and see to it that it is gone."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE if "within" not in str(error) else 0.05)
+        code = self._process.poll()
+        if code is None:
+            _end(self._process)
+            return QemuHung(f"{error}; {self._said()}")
+        how = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
+        return QemuDied(f"it {how}; {self._said()}")
+
+    def _said(self) -> str:
+        words = self.words
+        said = f"its last words: {words}" if words else "it said nothing"
+        return f"{said}; command: {' '.join(self.command)}"
+
+
+def _common(memory: str, image: Path) -> list[str]:
+    return [
+        *ALWAYS, "-m", memory,
+        "-drive", f"if=none,id=stressor,file={image},format=qcow2,cache=unsafe",
+    ]  # fmt: skip
+
+
+def _ending_with_us(command: list[str]) -> list[str]:
+    """Have the kernel end QEMU when we are killed, where there is a tool that can ask for that."""
+    tool = shutil.which("setpriv")
+    return [tool, "--pdeathsig", "KILL", "--", *command] if tool else command
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()

@@ -1,0 +1,105 @@
+"""What of a machine can be read and written: `info mtree -f`, and the regions of a PCI device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+__all__ = ["Bar", "PciFunction", "Region", "pci_functions", "regions_in"]
+
+_VIEW: Final = re.compile(r'^ AS "([^"]*)"', re.MULTILINE)
+_ROOT: Final = re.compile(r"root: (.+)$", re.MULTILINE)
+_RANGE: Final = re.compile(
+    r"^  ([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (\S+?)\): (.+?)(?: @[0-9a-f]{16})?(?: KVM)?$"
+)
+_FUNCTION: Final = re.compile(r"Bus\s+(\d+), device\s+(\d+), function (\d+):")
+_BAR: Final = re.compile(
+    r"BAR(\d): (I/O|32 bit(?: prefetchable)? memory|64 bit(?: prefetchable)? memory)"
+    r" at 0x[0-9a-f]+ \[0x([0-9a-f]+)\]"
+)
+_ID: Final = re.compile(r'id "([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Region:
+    """A range of registers: `size` bytes at `base`, in memory or (with `ports`) in I/O space."""
+
+    name: str
+    base: int
+    size: int
+    ports: bool
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A base address register: `size` bytes of I/O space, or of memory."""
+
+    number: int
+    size: int
+    ports: bool
+    wide: bool
+
+
+@dataclass(frozen=True)
+class PciFunction:
+    """A PCI function where `info pci` shows it; `id` is the one given with `-device`."""
+
+    bus: int
+    device: int
+    function: int
+    id: str
+    bars: tuple[Bar, ...]
+
+    @property
+    def address(self) -> int:
+        """Bus, device and function as they stand in the configuration address, bits 23 to 8."""
+        return (self.bus << 8 | self.device << 3 | self.function) << 8
+
+
+def pci_functions(text: str) -> Iterator[PciFunction]:
+    """Yield what `info pci` lists."""
+    places = [*_FUNCTION.finditer(text)]
+    for place, following in zip(places, [*places[1:], None], strict=True):
+        part = text[place.end() : following.start() if following else len(text)]
+        bars = []
+        for number, kind, last in _BAR.findall(part):
+            # the bracket holds address + size - 1 without the address, cut to the register's width
+            size = 1 << (int(last, 16) + 1).bit_length()
+            bars.append(Bar(int(number), size, kind == "I/O", kind.startswith("64")))
+        found = _ID.search(part)
+        bus, device, function = map(int, place.groups())
+        yield PciFunction(bus, device, function, found[1] if found else "", tuple(bars))
+
+
+def regions_in(text: str, patterns: tuple[str, ...] = ("*",)) -> tuple[Region, ...]:
+    """Return the regions of device registers that `info mtree -f` shows, each once, by address.
+
+    Only what fits one of `patterns` by its name; I/O space is the view named `I/O`.
+    """
+    found: dict[tuple[bool, int], Region] = {}
+    for view in re.split(r"^FlatView #\d+$", text, flags=re.MULTILINE):
+        spaces = _VIEW.findall(view)
+        if not ("I/O" in spaces or "memory" in spaces):
+            continue
+        ports = "memory" not in spaces
+        roots = {"(none)", *_ROOT.findall(view)}  # what lies bare under no device has their name
+        for line in view.splitlines():
+            match = _RANGE.match(line)
+            if match is None or match[3] != "i/o" or match[4] in roots:
+                continue
+            first, last = int(match[1], 16), int(match[2], 16)
+            if any(fnmatchcase(match[4], pattern) for pattern in patterns):
+                found.setdefault((ports, first), Region(match[4], first, last - first + 1, ports))
+    return tuple(_numbered([found[key] for key in sorted(found)]))
+
+
+def _numbered(regions: list[Region]) -> Iterator[Region]:
+    """Tell regions of one name apart: the second one gets `#2` behind it."""
+    seen: dict[str, int] = {}
+    for region in regions:
+        count = seen[region.name] = seen.get(region.name, 0) + 1
+        name = region.name if count == 1 else f"{region.name}#{count}"
+        yield Region(name, region.base, region.size, region.ports)

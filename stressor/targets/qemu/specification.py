@@ -1,0 +1,85 @@
+"""What `qemu:...` on the command line means."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stressor.errors import UsageError
+
+__all__ = ["PREFIX", "QemuSpecification", "parse_specification", "written"]
+
+PREFIX: Final = "qemu:"
+_ARGUMENTS: Final = "--"
+_OWN: Final = ("machine", "binary", "memory")
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_MEMORY: Final = re.compile(r"\d+[MG]?")
+
+
+@dataclass(frozen=True)
+class QemuSpecification:
+    """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,region=PATTERN,PROPERTY=VALUE -- ...`, taken apart.
+
+    `device` is None for a board's own devices; `properties` are the device's, `regions` choose by
+    name (as in the shell) what is stressed. `arguments` go to QEMU as they are. `text` is what was
+    written.
+    """
+
+    text: str
+    device: str | None
+    machine: str | None
+    binary: str | None
+    memory: str
+    properties: tuple[tuple[str, str], ...]
+    regions: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+def written(text: str, regions: Sequence[str], arguments: Sequence[str]) -> str:
+    """Return a specification with further regions and arguments in it."""
+    text += "".join(f",region={pattern}" for pattern in regions)
+    if arguments:
+        text += (" " if _ARGUMENTS in text else f" {_ARGUMENTS} ") + shlex.join(arguments)
+    return text
+
+
+def parse_specification(text: str) -> QemuSpecification:
+    """Return a specification. Raises UsageError that says what is wrong, and the cure."""
+    front, _, behind = text.partition(f" {_ARGUMENTS} ")
+    try:
+        arguments = shlex.split(behind)
+    except ValueError as error:
+        raise UsageError(f"{text}: what follows -- cannot be split into words: {error}") from error
+    words = front.removeprefix(PREFIX).split(",")
+    device: str | None = None
+    if words and "=" not in words[0]:
+        device = words.pop(0)
+        if not _NAME.fullmatch(device):
+            raise UsageError(f"{text}: {device!r} is no device; write qemu:e1000, or qemu:machine=pc")
+    given: dict[str, str] = {}
+    regions: list[str] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not _NAME.fullmatch(name) or not value:
+            raise UsageError(f"{text}: {word!r} is no option; write NAME=VALUE after the device")
+        if name == "region":
+            regions.append(value)
+            continue
+        if name in given:
+            raise UsageError(f"{text}: {name} is given twice; leave one")
+        given[name] = value
+    memory = given.get("memory", "4M")
+    if not _MEMORY.fullmatch(memory):
+        raise UsageError(f"{text}: memory={memory} is no size; write 4M or 1G")
+    properties = tuple((name, value) for name, value in given.items() if name not in _OWN)
+    if device is None and properties:
+        raise UsageError(f"{text}: {properties[0][0]}= is a property of no device; name one first")
+    if device is None and "machine" not in given and not arguments:
+        raise UsageError(f"{text}: names nothing; write qemu:e1000, or qemu:machine=versatilepb")
+    return QemuSpecification(
+        text, device, given.get("machine"), given.get("binary"), memory, properties, tuple(regions),
+        tuple(arguments),
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""A QEMU device as a target of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
+from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.targets.qemu.machine import Machine
+from stressor.targets.qemu.pool import Pool
+from stressor.targets.qemu.traffic import Answer, Traffic
+from stressor.targets.qemu.view import View
+from stressor.vmstate.live import without_indexes
+
+__all__ = ["Birth", "QemuTarget"]
+
+class Birth:
+    """What a new process is like before anything was done to it, taken once."""
+
+    def __init__(self, machine: Machine, view: View) -> None:
+        devices, stream = machine.named()
+        self.frame = machine.frame
+        self.stream = stream
+        self.digest = view.digest(devices)
+        self.attributes = view.attributes(stream)
+
+
+class QemuTarget:
+    """One process, replaced by a new one in the reset mode `fresh`.
+
+    The live state is what QEMU saves; what it does not save shows in what registers answer. A
+    reset is the whole machine's. Memory stays as it is, but in `fresh`, where it travels.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        setup: Sequence[str],
+        traffic: Traffic,
+        view: View,
+        birth: Birth | None,
+        excluded: Collection[str] = (),
+    ) -> None:
+        self._excluded = frozenset(excluded)
+        self._pool = pool
+        self._traffic = traffic
+        self._view = view
+        self._whole: bytes | None = None
+        self.repairs: Collection[str] = ()
+        self.hidden: Collection[str] = ()
+        self.uncleared: Collection[str] = ()
+        self._machine = Machine(pool.take(), birth.frame if birth else None)
+        try:
+            self.birth = birth or Birth(self._machine, view)
+            self._machine.process.run(list(setup))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def machine(self) -> Machine:
+        """The machine as it is now."""
+        return self._machine
+
+    def execute(self, operations: Sequence[Operation]) -> list[object]:
+        commands: list[str] = []
+        parts: list[tuple[int, Answer]] = []
+        for operation in operations:
+            lines, answer = self._traffic.commands(operation)
+            commands += lines
+            parts.append((len(lines), answer))
+        answers = self._machine.process.run(commands)
+        observations: list[object] = []
+        at = 0
+        for count, answer in parts:
+            observations += map(self._shown, answer(answers[at : at + count]))
+            at += count
+        return observations
+
+    def _shown(self, observation: object) -> object:
+        if self.hidden and isinstance(observation, tuple) and observation[1] in self.hidden:
+            return (*observation[:2], None)
+        return observation
+
+    def stop(self) -> None:
+        """Nothing to do: the machine never runs."""
+
+    def resume(self) -> None:
+        """Nothing to do either."""
+
+    def save(self) -> Snapshot:
+        devices = self._machine.save()
+        return Snapshot(self._view.cut(devices), len(devices), devices)
+
+    def save_again(self) -> bytes:
+        return self._view.cut(self._machine.save())
+
+    def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
+        if cycle.mode is ResetMode.FRESH:
+            self._whole = self._machine.save_whole()
+            self._machine.process.close()
+            self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
+        elif cycle.mode is ResetMode.DONOR:
+            self.execute(cycle.operations)
+        else:
+            self._machine.reset()
+
+    def load(self, snapshot: Snapshot) -> list[object]:
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            self._machine.load_whole(whole)
+        else:
+            board = snapshot.board
+            self._machine.load(board if isinstance(board, bytes) else snapshot.data)
+        return []
+
+    def offer(self, snapshot: Snapshot) -> list[object]:
+        return self.load(snapshot)
+
+    def examine(self) -> bytes:
+        devices = self._machine.save()
+        hidden = {*self.repairs, *self._excluded}
+        if hidden:
+            stream = self._machine.parse(devices) or self._machine.named()[1]
+            return self._view.digest_without(stream, hidden)
+        return self._view.digest(devices)
+
+    def attributes(self) -> dict[str, object]:
+        return self._view.attributes(self._machine.named()[1])
+
+    def value(self, attribute: str) -> object:
+        return self.attributes().get(attribute)
+
+    def derived(self) -> dict[str, object]:
+        return {}
+
+    def pristine(self) -> bytes:
+        hidden = {*self.repairs, *self._excluded}
+        if hidden:
+            return self._view.digest_without(self.birth.stream, hidden)
+        return self.birth.digest
+
+    def fresh(self, pristine: bytes) -> bool:
+        if not self.uncleared:
+            return self.examine() == self.pristine()
+        hidden = {*self.repairs, *self._excluded, *self.uncleared}
+        devices = self._machine.save()
+        stream = self._machine.parse(devices) or self._machine.named()[1]
+        digest = self._view.digest_without
+        return digest(stream, hidden) == digest(self.birth.stream, hidden)
+
+    def pristine_attributes(self) -> dict[str, object]:
+        return self.birth.attributes
+
+    def assign(self, values: Mapping[str, object]) -> None:
+        """Nothing: QEMU's state is only reached by a load, which is what is under test. What is
+        known to be lost is left out of `examine` instead."""
+
+    def broken(self) -> str | None:
+        return None
+
+    def field(self, attribute: str) -> FieldInfo:
+        unsaved = NOT_REPEATING if without_indexes(attribute) in self._excluded else None
+        return FieldInfo(attribute, unsaved, None, 0)
+
+    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+        devices = snapshot.board
+        stream = self._machine.parse(devices) if isinstance(devices, bytes) else None
+        if stream is None:
+            return ()
+        found: list[SavedField] = []
+        at = 0
+        for section in self._view.sections(stream):
+            shift = at - section.body
+            found += [
+                SavedField(field.path, field.kind, field.offset + shift, field.size, field.value)
+                for field in section.fields()
+            ]
+            at += len(section.data)
+        return found
+
+    def close(self) -> None:
+        self._machine.process.close()

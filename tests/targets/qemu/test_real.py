@@ -1,0 +1,163 @@
+"""Real QEMU: processes that end, state that comes back, and bugs that are found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stressor.errors import TargetError, UsageError
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Cause, Oracle
+from stressor.loop.investigate import investigate
+from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
+from stressor.loop.watchdog import Watchdog
+from stressor.search.campaign import Campaign
+from stressor.search.replay import replay
+from stressor.targets.qemu.binary import binary_at, binary_for
+from stressor.targets.qemu.lines import qtest_lines
+from stressor.targets.qemu.model import QemuModel, qemu_model
+from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
+
+pytestmark = [
+    pytest.mark.qemu,
+    pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no qemu-system-x86_64 on the PATH"),
+]
+
+
+@pytest.fixture
+def process() -> Iterator[QemuProcess]:
+    started = QemuProcess(binary_for("pc"), ["-machine", "pc"], seconds=1.0).connect()
+    yield started
+    started.close()
+    assert not started.folder.exists()
+
+
+@pytest.fixture(scope="module")
+def edu() -> Iterator[QemuModel]:
+    model = qemu_model("qemu:edu")
+    yield model
+    model.close()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_closed_process_leaves_nothing_behind(process: QemuProcess) -> None:
+    pid, folder = process.pid, process.folder
+    assert process.run(["readl 0xfec00000"]) == ["0x0000000000000000"]
+
+    process.close()
+    process.close()
+
+    assert gone(pid)
+    assert not folder.exists()
+
+
+def test_a_killed_process_is_told_with_its_command(process: QemuProcess) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+
+    with pytest.raises(QemuDied, match=r"was ended by signal 9; .*command: \S*qemu-system-x86_64 -S"):
+        process.run(["readl 0xfec00000"])
+    with pytest.raises(QemuDied, match="signal 9"):
+        process.execute("query-status")
+
+
+def test_a_stopped_process_is_ended_and_told(process: QemuProcess) -> None:
+    pid = process.pid
+    os.kill(pid, signal.SIGSTOP)
+
+    with pytest.raises(QemuHung, match="no answer to query-status within 1 s"):
+        process.execute("query-status")
+    assert gone(pid)
+
+
+def test_a_device_that_is_not_there_is_told_in_qemus_words() -> None:
+    with pytest.raises(TargetError, match="'nosuch' is not a valid device model name"):
+        qemu_model("qemu:nosuch")
+
+
+def test_a_binary_that_is_none_is_told_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not there; install qemu-system-x86"):
+        binary_at(str(tmp_path / "qemu"))
+    with pytest.raises(UsageError, match="is no QEMU"):
+        binary_at("true")
+    with pytest.raises(UsageError, match="no machine 'nosuch' in qemu-system-"):
+        binary_for("nosuch")
+
+
+def test_registers_that_answer_are_found(edu: QemuModel) -> None:
+    assert {"read edu-mmio+0x0", "write edu-mmio+0x4", "probe edu-mmio"} <= {kind.label for kind in edu.operations}
+
+
+@pytest.mark.parametrize("mode", [ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR])
+def test_state_that_qemu_saves_comes_back_in_every_reset_mode(mode: ResetMode) -> None:
+    model = qemu_model("qemu:isa-serial")
+    target = model.open()
+    try:
+        target.execute([Operation("write", ("serial", 7, 1, 0x5A)), Operation("store", (0x1000, b"guest"))])
+        before, snapshot = target.examine(), target.save()
+        target.reset(Cycle(mode, (Operation("write", ("serial", 7, 1, 0xA5)),)), snapshot)
+        target.load(snapshot)
+        scratch = target.execute([Operation("read", ("serial", 7, 1))])
+
+        assert target.examine() == before
+        assert scratch == [("line", "serial+0x7", 0x5A), None]
+        assert target.value("serial/0.state.scr") == 0x5A
+        assert any(field.path == "serial/0.state.scr" for field in target.saved_fields(snapshot))
+    finally:
+        target.close()
+        model.close()
+
+
+def test_a_device_that_saves_nothing_is_found_and_the_register_named(edu: QemuModel) -> None:
+    campaign = Campaign(
+        edu, seed=1, oracles=list(Oracle), reset_modes=list(edu.reset_modes), watchdog=Watchdog(5.0)
+    )
+    finding = next(found for found in campaign.run(20) if found is not None)
+
+    assert finding.divergence.cause is Cause.NEVER_SAVED
+    assert finding.divergence.first.path.startswith("edu-mmio+0x")
+    again = replay(finding, edu)
+    assert again is not None
+    assert again.fingerprint(edu.name) == finding.fingerprint
+
+
+def test_a_register_without_a_field_is_named_after_the_cycle(edu: QemuModel) -> None:
+    trace = (
+        Operation("write", ("edu-mmio", 4, 4, 0x12345678)),
+        Cycle(ResetMode.FRESH),
+        Operation("read", ("edu-mmio", 4, 4)),
+    )
+    (found,) = investigate(edu, trace, Checks(list(Oracle)), Watchdog(5.0))
+
+    assert (found.first.path, found.first.before, found.first.after) == ("edu-mmio+0x4", 0xEDCBA987, 0)
+    assert "what shows here is not in it" in found.detail
+
+
+def test_an_operation_of_another_machine_is_refused(edu: QemuModel) -> None:
+    target = edu.open()
+    try:
+        with pytest.raises(TargetError, match="no region 'e1000-mmio'; was it found on another"):
+            target.execute([Operation("read", ("e1000-mmio", 0, 4))])
+    finally:
+        target.close()
+
+
+def test_a_finding_is_shown_as_lines_for_a_bug_report(edu: QemuModel) -> None:
+    trace: Trace = (Operation("write", ("edu-mmio", 4, 4, 1)), Cycle(ResetMode.IN_PLACE), *edu.opening)
+
+    text = qtest_lines(edu, trace)
+
+    assert text.startswith("# qemu-system-x86_64 -S ")
+    assert "-machine pc" in text
+    assert "writel 0xe0000004 0x1\n# savevm, system_reset, loadvm\nreadl 0xe0000000\n" in text

@@ -1,0 +1,34 @@
+"""Which bytes of a machine's state are looked at."""
+
+from __future__ import annotations
+
+import struct
+
+from stressor.targets.qemu.view import View
+
+
+def section(name: str, body: bytes, number: int, instance: int = 0) -> bytes:
+    header = struct.pack(">BIB", 4, number, len(name)) + name.encode() + struct.pack(">II", instance, 1)
+    return header + body + struct.pack(">BI", 0x7E, number)
+
+
+def devices(clock: bytes = b"c" * 24, serial: bytes = b"\1\2") -> bytes:
+    parts = section("timer", clock, 2), section("serial", serial, 3), section("serial", b"\3", 4, 1)
+    return b"QEVM\0\0\0\3" + b"".join(parts) + b"\0"
+
+
+def test_of_a_board_everything_counts_but_the_clock() -> None:
+    view = View(None)
+
+    assert view.digest(devices(clock=b"a" * 24)) == view.digest(devices(clock=b"b" * 24))
+    assert view.digest(devices(serial=b"\1\2")) != view.digest(devices(serial=b"\1\3"))
+
+
+def test_of_a_device_its_own_sections_count() -> None:
+    assert View({"serial/1", "serial/0"}).cut(devices()) == b"\1\2\3"
+    assert View({"serial/1"}).cut(devices()) == b"\3"
+
+
+def test_a_device_without_a_section_saves_nothing() -> None:
+    assert View(()).cut(devices()) == b""
+    assert View({"gone/0"}).cut(devices()) == b""
