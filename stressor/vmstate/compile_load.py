@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from stressor.errors import StreamError
 from stressor.vmstate.compile_body import Body
 from stressor.vmstate.compile_broken import has_rules, write_rules
+from stressor.vmstate.compile_limits import demand_common_kinds, demand_whole_sample
 from stressor.vmstate.compile_stage import is_plain
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, Unused
@@ -57,6 +58,8 @@ def compile_load(
 
         frame = Frame(b"", b"", description.name, walk)
     try:
+        demand_common_kinds(description)
+        demand_whole_sample(description, sample)
         load = _Root(description, sample, frame, None, undo).compile()
     except CannotCompile:
         return frame.walk

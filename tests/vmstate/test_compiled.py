@@ -24,7 +24,7 @@ def outcome(load: Any, obj: Plain) -> tuple[object, object]:
     return None, plain(obj)
 
 
-@given(described())
+@given(described(rare=False))
 def test_compiled_save_gives_the_bytes_of_the_walk(drawn: tuple[Description, Plain]) -> None:
     description, obj = drawn
     expected = walk(description, obj).finish()
@@ -35,7 +35,7 @@ def test_compiled_save_gives_the_bytes_of_the_walk(drawn: tuple[Description, Pla
         assert description.pack(obj)[0] == expected
 
 
-@given(described(gated=False))
+@given(described(gated=False, rare=False))
 def test_compiled_load_takes_what_was_saved(drawn: tuple[Description, Plain]) -> None:
     description, obj = drawn
     data = description.save(obj)
