@@ -88,6 +88,8 @@ class _Check:
         """Check that an attribute that is named as unsaved is there."""
         path = ""
         for name in attribute.split("."):
+            if obj is None:
+                return  # an optional part that is not there
             name, indexed, _ = name.partition("[")
             obj = self._get(
                 obj, name, path, attribute, "remove it from unsaved, or correct the name"

@@ -189,8 +189,7 @@ class Body(Staging):
         usual = "bytearray" if isinstance(field, Buffer) else "list"
         with self.assign.block(f"if {held}.__class__ is {usual}:"):
             self.assign.line(f"{held}[{start}:{end}] = {items}")
-        rest = f"[*[*{held}][:{start}], *{items}, *[*{held}][{end}:]]"
-        self.assign.line(f"else: fill({obj}, {field.attribute!r}, {rest})")
+        self.assign.line(f"else: fill_part({obj}, {field.attribute!r}, {start}, {items})")
 
     def _array(self, field: Array, obj: str, view: str, scope: dict[str, str]) -> None:
         length = "" if field.length is None else self._length(field, obj, scope)
@@ -367,6 +366,7 @@ class Element(Body):
         with source.block(f"def {self.reader}(o, d, p, end):"):
             if names:
                 source.line(f"{names.replace(', ', ' = ')}None")
+            source.line("if o is None: raise Refused")
             source.extend(self.read)
             source.line(f"return {self._position}, ({names})")
         module.add(source)

@@ -24,7 +24,7 @@ from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, 
 from stressor.vmstate.load import load_body
 from stressor.vmstate.memory import remember, remember_source, take_back
 from stressor.vmstate.source import CannotCompile, Module, Source
-from stressor.vmstate.stage import Staged, described_objects, fill, refusal
+from stressor.vmstate.stage import Staged, described_objects, fill, fill_part, refusal
 
 __all__ = ["Frame", "compile_load"]
 
@@ -163,7 +163,7 @@ class _Root(Body):
         self._frame = frame
         self._module.namespace.update(
             Staged=Staged, deque=deque, described_objects=described_objects, fill=fill,
-            filled=_FILLED, remember=remember, take_back=take_back, refusal=refusal,
+            fill_part=fill_part, filled=_FILLED, remember=remember, take_back=take_back, refusal=refusal,
             StreamError=StreamError, walk=frame.walk,
         )  # fmt: skip
 

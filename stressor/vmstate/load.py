@@ -277,8 +277,14 @@ class Loader:
         if self.stage is None:
             return
         container = container_of(obj, field)
-        if isinstance(field, Buffer | Array):
-            items = self._whole(field, name, items, container)
+        if isinstance(field, Buffer | Array) and (field.fixed or field.start is not None):
+            start = field.start or 0
+            if start + len(items) > len(container):
+                raise self.reader.refuse(
+                    name, f"{len(items)} items, and there is room for {len(container) - start}"
+                )
+            self.stage.fill_part(obj, field, start, items)
+            return
         if (
             isinstance(container, deque)
             and container.maxlen is not None
@@ -288,15 +294,3 @@ class Loader:
                 name, f"{len(items)} items, and there is room for {container.maxlen}"
             )
         self.stage.fill(obj, field, items)
-
-    def _whole(self, field: Buffer | Array, name: str, items: Any, container: Any) -> Any:
-        """Return all that a container will hold once the part that travels is in it."""
-        if not field.fixed and field.start is None:
-            return items
-        start = field.start or 0
-        if start + len(items) > len(container):
-            raise self.reader.refuse(
-                name, f"{len(items)} items, and there is room for {len(container) - start}"
-            )
-        held = list(container)
-        return [*held[:start], *items, *held[start + len(items) :]]

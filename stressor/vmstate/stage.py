@@ -35,6 +35,7 @@ __all__ = [
     "container_of",
     "described_objects",
     "fill",
+    "fill_part",
     "refusal",
 ]
 
@@ -96,6 +97,10 @@ class Stage:
     def fill(self, obj: Any, field: Field, items: Any) -> None:
         """Stage the content of a container, which is kept."""
         self._assignments.append(lambda: fill(obj, field.attribute, items))
+
+    def fill_part(self, obj: Any, field: Field, start: int, items: Any) -> None:
+        """Stage a part of the content of a container, whose other parts are as they are then."""
+        self._assignments.append(lambda: fill_part(obj, field.attribute, start, items))
 
     def deadline(self, timer: Any, deadline: int | None) -> None:
         """Stage the deadline of a timer."""
@@ -190,6 +195,12 @@ def fill(obj: Any, attribute: str, items: Any) -> None:
         setattr(obj, attribute, type(container)(items))
     else:
         raise _cannot_be_filled(type(obj).__name__, attribute, container)
+
+
+def fill_part(obj: Any, attribute: str, start: int, items: Any) -> None:
+    """Give the container in an attribute new items from index `start` on; the others stay."""
+    held = list(getattr(obj, attribute))
+    fill(obj, attribute, [*held[:start], *items, *held[start + len(items) :]])
 
 
 def _cannot_be_filled(owner: str, attribute: str, container: object) -> DescriptionError:
