@@ -141,10 +141,10 @@ def _links(loader: Loader, field: Queue | Tree, name: str) -> Iterator[int]:
 def read_tree(loader: Loader, field: Tree, obj: Any, name: str) -> dict[Any, Any]:
     """Read a dict of objects, and return what a predicate may see of it."""
     reader = loader.reader
-    count = reader.count(name, field.maximum)
+    count = reader.count(f"{name}.key", field.maximum)
     values: dict[Any, Any] = {}
     views: dict[Any, Any] = {}
-    for index in _links(loader, field, name):
+    for index in _links(loader, field, f"{name}.key"):
         if index == count:
             raise reader.refuse(name, f"more than the {count} elements that were counted", 1)
         numbers = tuple(

@@ -346,14 +346,14 @@ class _Saver:
         parts = key_values(field.key)
         entries = [(self._key(field, name, key, parts), key) for key in value]
         entries.sort(key=lambda entry: entry[0])
-        self._writer.count(name, len(entries))
+        self._writer.count(f"{name}.key", len(entries))
         for index, (numbers, key) in enumerate(entries):
-            self._writer.more(name, index, True)
+            self._writer.more(f"{name}.key", index, True)
             for (suffix, type_), number in zip(parts, numbers, strict=True):
                 self._writer.scalar(f"{name}.key[{index}]{suffix}", type_, number)
             text = ",".join(map(str, numbers))
             self.body(field.element, value[key], f"{name}[{text}].", {})
-        self._writer.more(name, len(entries), False)
+        self._writer.more(f"{name}.key", len(entries), False)
 
     def _key(
         self, field: Tree, name: str, key: Any, parts: list[tuple[str, ScalarType]]

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from stressor.vmstate.description import Description
     from stressor.vmstate.kinds import ScalarType
 
-__all__ = ["Reader", "Writer"]
+__all__ = ["Reader", "Writer", "short"]
 
 _TIME = 1 << 63
+
+
+def short(value: object) -> str:
+    """Return a value that is not trusted as text for a message."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
+        return "a number of more than 128 bits"
+    return f"{value!r:.40}"
 
 
 class Writer:
@@ -76,8 +83,11 @@ class Reader:
     """Is asked for the pieces of one body in order, and gives values that their kinds can have.
 
     A format overrides `read`, `subsection` and `finished`, and of the others those that it treats
-    apart. Every method raises StreamError, which names the path, for what cannot be.
+    apart. Every method raises StreamError, which names the path, for what cannot be. `version` is
+    the version of the description that the document says it is of, None when it says nothing.
     """
+
+    version: int | None = None
 
     def read(self, path: str, kind: str, size: int) -> Any:
         """Return the value of the piece at `path`, which is not trusted yet."""
@@ -110,12 +120,12 @@ class Reader:
         value = self.read(path, type.name, type.size)
         if type.code == "?":
             if value is not True and value is not False:
-                raise self.refuse(path, f"is {value!r:.40}, and must be true or false")
+                raise self.refuse(path, f"is {short(value)}, and must be true or false")
         elif type.code == "d":
             if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53:
                 value = float(value)
             if not isinstance(value, float):
-                raise self.refuse(path, f"is {value!r:.40}, and must be a number")
+                raise self.refuse(path, f"is {short(value)}, and must be a number")
         else:
             self._integer(path, value, type.low, type.high)
         return value
@@ -123,7 +133,7 @@ class Reader:
     def buffer(self, path: str, size: int, start: int = 0) -> bytes:
         data = self.read(path, "buffer", size)
         if not isinstance(data, bytes) or len(data) != size:
-            found = f"{len(data)} bytes" if isinstance(data, bytes) else f"{data!r:.40}"
+            found = f"{len(data)} bytes" if isinstance(data, bytes) else f"{short(data)}"
             raise self.refuse(path, f"is {found}, and must be {size} bytes")
         return data
 
@@ -144,24 +154,24 @@ class Reader:
         count = self.read(path, "count", 4)
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= maximum:
             raise self.refuse(
-                path, f"{count!r:.40} elements, and there may be at most {maximum}"
+                path, f"{short(count)} elements, and there may be at most {maximum}"
             )
         return count
 
     def more(self, path: str, index: int) -> bool:
         more = self.read(path, "marker", 1)
         if more is not True and more is not False:
-            raise self.refuse(path, f"is {more!r:.40}, and must be true or false")
+            raise self.refuse(path, f"is {short(more)}, and must be true or false")
         return more
 
     def null(self, path: str) -> None:
         value = self.read(path, "null", 1)
         if value is not None:
-            raise self.refuse(path, f"is {value!r:.40}, and is None on this device")
+            raise self.refuse(path, f"is {short(value)}, and is None on this device")
 
     def _integer(self, path: str, value: Any, low: int, high: int) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self.refuse(path, f"is {value!r:.40}, and must be an integer")
+            raise self.refuse(path, f"is {short(value)}, and must be an integer")
         if not low <= value <= high:
-            raise self.refuse(path, f"is {value:#x}, and may be {low:#x} to {high:#x}")
+            raise self.refuse(path, f"is {hex(value):.40}, and may be {hex(low):.40} to {hex(high):.40}")
         return value

@@ -243,7 +243,7 @@ REFUSALS: dict[str, tuple[list[vm.Field], Callable[[], Plain], str, str]] = {
     "length multiplied": ([vm.u8("n"), vm.variable_buffer("a", length="n", maximum=4, multiply=3)], lambda: Plain(n=1, a=bytearray(3)), "02", "a at byte 1: its length n is 2 times 3, and may be 0 to 4"),
     "more than counted": ([tree()], lambda: Plain(a={}), "0000000001", "a at byte 4: more than the 0 elements that were counted"),
     "fewer than counted": ([tree()], lambda: Plain(a={}), "0000000100", "a at byte 5: 0 elements, and 1 were counted"),
-    "too many counted": ([tree()], lambda: Plain(a={}), "00000003", "a.count at byte 0: 3 elements, and there may be at most 2"),
+    "too many counted": ([tree()], lambda: Plain(a={}), "00000003", "a.key.count at byte 0: 3 elements, and there may be at most 2"),
     "a key twice": ([tree()], lambda: Plain(a={}), "00000002" + "01000000000000000505" * 2, "a[5] at byte 23: is there twice"),
     "a bit too many": ([vm.variable_bitmap("a", length="n", maximum=64)], lambda: Plain(n=2, a=0), "0000000000000004", "a at byte 0: has bit 2 set, and only 2 bits"),
     "a part that is not there": ([vm.boolean("b"), vm.struct("a", POINT, when="b")], lambda: Plain(a=None, b=False), "0105", "a at byte 1: is in the stream, and None on this device"),
@@ -369,12 +369,12 @@ def test_every_byte_of_every_kind_has_a_name() -> None:
     assert named["part of an array"] == [("a[2]", "u16", 2), ("a[3]", "u16", 2)]
     assert named["temporary"][1:] == [("a.low", "u8", 1), ("a.high", "u8", 1)]
     assert named["tree with a key of two numbers"] == [
-        ("a.count", "count", 4),
-        ("a.more[0]", "marker", 1),
+        ("a.key.count", "count", 4),
+        ("a.key.more[0]", "marker", 1),
         ("a.key[0].low", "u64", 8),
         ("a.key[0].high", "u64", 8),
         ("a[1,2].x", "u8", 1),
-        ("a.more[1]", "marker", 1),
+        ("a.key.more[1]", "marker", 1),
     ]
 
 
