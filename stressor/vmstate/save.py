@@ -46,9 +46,11 @@ def walk(description: Description, obj: Any) -> WireWriter:
     return writer
 
 
-def write_body(description: Description, obj: Any, writer: Writer) -> None:
-    """Give a writer of any format the body, as `walk` does."""
-    _Saver(writer).body(description, obj, "", {}, hook=False)
+def write_body(
+    description: Description, obj: Any, writer: Writer, version: int | None = None
+) -> None:
+    """Give a writer of any format the body, as `walk` does; only what an older `version` has."""
+    _Saver(writer).body(description, obj, "", {}, hook=False, version=version)
 
 
 def key_values(key: Description | None) -> list[tuple[str, ScalarType]]:
