@@ -53,7 +53,7 @@ def foreign_files(names: Iterable[str]) -> list[str]:
 
 def missing_fragment_parts(name: str) -> str | None:
     """Return what is wrong with the name of a changelog fragment, or None."""
-    if re.fullmatch(r"(\d+|\+[a-z-]+)\.(added|changed|fixed|removed)\.md", name):
+    if re.fullmatch(r"(\d+|\+[a-z-]+)\.(added|changed|fixed|removed)(\.\d+)?\.md", name):
         return None
     return f"{name} is not <issue>.<kind>.md"
 
