@@ -1,18 +1,22 @@
-"""Sections that devices of a stock QEMU PC write, described with our kinds of field.
+"""Sections that devices of a stock QEMU write, described with our kinds of field.
 
 The names and types are those of the description that QEMU puts at the end of each stream.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import stressor.vmstate as vm
 from tests.vmstate.generated import Plain, Tick
 
-__all__ = ["SECTIONS", "QemuSection", "cut"]
+__all__ = ["ARM_MACHINES", "SECTIONS", "QemuSection", "cut", "stream_of"]
 
 
 class QemuSection(NamedTuple):
@@ -55,6 +59,8 @@ def _zero(field: Any) -> Any:
             return blank(field.description)
         case "Timer":
             return Tick(7)
+        case "Array" if field.columns:
+            return [[0] * field.columns for _ in range(field.count // field.columns)]
         case "Array" if isinstance(element, vm.Description):
             return [blank(element) for _ in range(field.maximum)]
         case "Array":
@@ -72,6 +78,37 @@ def cut(stream: bytes, name: str, section: QemuSection) -> tuple[int, bytes]:
     footer = b"\x7e" + header[1]
     end = stream.index(footer, header.end()) + len(footer)
     return int.from_bytes(header[1]), stream[header.start() : end]
+
+
+def stream_of(machine: str, folder: Path) -> bytes:
+    """Return the migration stream of a stopped ARM machine that has done nothing."""
+    file = folder / machine
+    arguments = ["-M", machine, "-S", "-accel", "tcg", "-display", "none", "-qmp", "stdio"]
+    process = subprocess.Popen(
+        ["qemu-system-arm", *arguments, "-serial", "null", "-monitor", "none"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"QEMU_AUDIO_DRV": "none"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process, process.stdin as commands, process.stdout as answers:
+        try:
+            for command in (
+                '{"execute": "qmp_capabilities"}',
+                json.dumps({"execute": "migrate", "arguments": {"uri": f"exec:cat > {file}"}}),
+            ):
+                commands.write(command + "\n")
+            for _ in range(100_000):
+                commands.write('{"execute": "query-migrate"}\n')
+                commands.flush()
+                if '"status": "completed"' in answers.readline():
+                    return file.read_bytes()
+        finally:
+            process.kill()
+    raise RuntimeError(f"{machine} could not migrate")
 
 
 def fields(make: Callable[..., vm.Field], *names: str) -> list[vm.Field]:
@@ -268,6 +305,88 @@ POWER = vm.Description(
     ],
 )
 
+IRQ_STATE = vm.Description(
+    "arm_gic_irq_state",
+    fields=[
+        *fields(vm.u8, "enabled", "pending", "active", "level"),
+        *fields(vm.boolean, "model", "edge_trigger"),
+        vm.u8("group"),
+    ],
+)
+GIC = vm.Description(
+    "arm_gic",
+    version=12,
+    minimum_version=12,
+    fields=[
+        vm.u32("ctlr"),
+        vm.array("cpu_ctlr", vm.u32, 8),
+        vm.struct_array("irq_state", IRQ_STATE, 1020),
+        vm.array("irq_target", vm.u8, 1020),
+        vm.array("priority1", vm.u8, (32, 8)),
+        vm.array("priority2", vm.u8, 988),
+        vm.array("sgi_pending", vm.u8, (16, 8)),
+        *[vm.array(name, vm.u16, 8) for name in ("mask", "running_priority", "current_pending")],
+        *[vm.array(name, vm.u8, 8) for name in ("bpr", "abpr")],
+        *[vm.array(name, vm.u32, (4, 8)) for name in ("apr", "nsapr")],
+    ],
+)
+PERIODIC = vm.Description(
+    "ptimer",
+    fields=[
+        vm.u8("enabled"),
+        *fields(vm.u64, "limit", "delta"),
+        vm.u32("period_frac"),
+        *fields(vm.i64, "period", "last_event", "next_event"),
+        vm.timer("timer"),
+    ],
+)
+CLOCK = vm.Description(
+    "clock",
+    version=0,
+    fields=[vm.u64("period")],
+    subsections=[
+        vm.Description(
+            "clock/muldiv",
+            needed="multiplier > 1 or divider > 1",
+            fields=fields(vm.u32, "multiplier", "divider"),
+        )
+    ],
+)
+TIMER_BLOCK = vm.Description(
+    "arm_mptimer_timerblock",
+    version=3,
+    minimum_version=3,
+    fields=[*fields(vm.u32, "control", "status"), vm.struct("timer", PERIODIC)],
+)
+PRIVATE_TIMERS = vm.Description(
+    "arm_mptimer",
+    version=3,
+    minimum_version=3,
+    fields=[
+        vm.variable_struct_array("blocks", TIMER_BLOCK, length="num_cpu", maximum=4, fixed=True)
+    ],
+)
+SYSTEM_TICK = vm.Description(
+    "armv7m_systick",
+    version=3,
+    minimum_version=3,
+    fields=[
+        vm.struct("refclk", CLOCK),
+        vm.struct("cpuclk", CLOCK),
+        vm.u32("control"),
+        vm.i64("tick"),
+        vm.struct("ptimer", PERIODIC),
+    ],
+)
+CLOCK_MUX = vm.Description(
+    "bcm2835-cprman-clock-mux", fields=[vm.struct_array("srcs", CLOCK, 10, null=True)]
+)
+
+ARM_MACHINES = {
+    "vexpress-a9": ("arm_gic", "arm_mptimer"),
+    "mps2-an385": ("armv7m_systick",),
+    "raspi2b": ("bcm2835-cprman-clock-mux",),
+}
 SECTIONS: dict[str, QemuSection] = {
     "hpet": QemuSection(HPET),
     "mc146818rtc": QemuSection(RTC),
@@ -281,4 +400,8 @@ SECTIONS: dict[str, QemuSection] = {
     "0000:00:01.3/piix4_pm": QemuSection(
         POWER, 0, {"with_hotplug": True, "with_memory": True, "device.version_id": 2}
     ),
+    "arm_gic": QemuSection(GIC),
+    "arm_mptimer": QemuSection(PRIVATE_TIMERS, 0, {"num_cpu": 1}),
+    "armv7m_systick": QemuSection(SYSTEM_TICK),
+    "bcm2835-cprman-clock-mux": QemuSection(CLOCK_MUX),
 }
