@@ -57,6 +57,8 @@ class Place:
     holder: Holder
     gates: tuple[Gate, ...]
     since: int
+    count: Holder | None = None
+    """How many items of a container travel, when an attribute says so."""
 
     @property
     def settled(self) -> bool:
@@ -82,13 +84,16 @@ class Place:
             case Buffer() if field.start is not None:
                 return bytes(value)[field.start : field.start + field.size]
             case Buffer():
-                return bytes(value)
+                return bytes(value)[: self._travelling(root)]
             case Array():
-                return _plain_elements(field, value)
+                return _plain_elements(field, value)[: self._travelling(root)]
             case Queue() | Tree():
                 simple = isinstance(field, Queue) and isinstance(field.element, ScalarType)
                 return [*value] if simple else len(value)
         return value
+
+    def _travelling(self, root: Any) -> int | None:
+        return None if self.count is None else self.count(root)
 
     def set(self, root: Any, value: Any) -> None:
         """Give the field a value that `others` gave."""
@@ -100,8 +105,8 @@ class Place:
                 getattr(obj, field.attribute).deadline = value
             case Array():
                 _set_elements(field, obj, value)
-            case Buffer() if field.start is not None:
-                fill_part(obj, field.attribute, field.start, value)
+            case Buffer() if field.start is not None or field.fixed:
+                fill_part(obj, field.attribute, field.start or 0, value)
             case Buffer() | Queue() | Tree():
                 fill(obj, field.attribute, value)
             case _:
@@ -117,7 +122,7 @@ class Place:
                         yield number
             case Timer():
                 yield from (when for when in (_LATE, 1, None) if when != now)
-            case Buffer():
+            case Buffer() if now:
                 yield bytes(byte ^ (0x5A + index & 0xFF or 1) for index, byte in enumerate(now))
                 yield from (_one_other(now, index) for index in range(len(now)))
             case Bitmap() if field.length is None:
@@ -139,27 +144,50 @@ def places(description: Description, root: Any) -> Iterator[Place]:
 
 
 def _places(
-    description: Description, root: Any, holder: Holder, path: str, gates: tuple[Gate, ...]
+    description: Description,
+    root: Any,
+    holder: Holder,
+    path: str,
+    gates: tuple[Gate, ...],
+    version: int | None = None,
 ) -> Iterator[Place]:
     for field in description.fields:
         name = path + field.name
+        if version is not None and field.since > version:
+            continue
         inner = gates if field.when is None else (*gates, Gate(field.when, holder))
         if isinstance(field, Unused | Temporary):
             continue
         if isinstance(field, Struct):
             part = _attribute(holder, field.attribute)
             if part(root) is not None:
-                yield from _places(field.description, root, part, name + ".", inner)
+                yield from _places(
+                    field.description, root, part, name + ".", inner, field.version
+                )
         elif isinstance(field, Array) and isinstance(field.element, Description):
             first = _first_element(field, holder, root)
             if first is not None:
                 index, element = first
                 yield from _places(field.element, root, element, f"{name}{index}.", inner)
         else:
-            yield Place(name, field, holder, inner, field.since)
+            yield Place(name, field, holder, inner, field.since, _count(description, field, holder))
     for subsection in description.subsections:
         assert subsection.needed is not None
         yield from _places(subsection, root, holder, path, (*gates, Gate(subsection.needed, holder)))
+
+
+def _count(description: Description, field: Field, holder: Holder) -> Holder | None:
+    """Return what finds the number of items that travel; a length is named as field or attribute."""
+    if not isinstance(field, Buffer | Array) or field.length is None:
+        return None
+    length, times = field.length, field.multiply
+    for other in description.fields:
+        if isinstance(other, Scalar) and length in (other.name, other.attribute):
+            if other.read is not None:
+                read = other.read
+                return lambda root: read(holder(root)) * times
+            length = other.attribute
+    return lambda root: getattr(holder(root), length) * times
 
 
 def _attribute(holder: Holder, attribute: str) -> Holder:

@@ -13,7 +13,7 @@ from stressor.vmstate.kinds import Array, ScalarType, Struct
 
 __all__ = ["Setting", "States"]
 
-_TRIES: Final = 4000  # objects made for one field: enough for two conditions on numbers of 64 bits
+_TRIES: Final = 1500  # objects made for one field: enough for conditions on a few bits of numbers
 _DEEP: Final = 3  # conditions that are met one after the other
 _NUMBER: Final = ScalarType("number", "q", 8, -(1 << 63), (1 << 63) - 1)
 
@@ -101,7 +101,7 @@ class States:
         for lever in self._levers(obstacle):
             if any(_same(lever, other, obj) for other in taken):
                 continue
-            for value in lever.others(obj):
+            for value in islice(lever.others(obj), _many(obstacle)):
                 if self._tries <= 0:
                     return
                 self._tries -= 1
@@ -130,6 +130,11 @@ class States:
             lever: Lever = _Attribute(_at(gate.holder, before), last)
             known: list[Lever] = [place for place in self.places if _same(place, lever, sample)]
             yield from known or [lever]
+
+
+def _many(gate: Gate) -> int | None:
+    """Return how many values of a lever are tried; few where nobody knows what is looked at."""
+    return None if isinstance(gate.predicate, Condition) else 4
 
 
 def _at(holder: Holder, names: list[str]) -> Holder:
