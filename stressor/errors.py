@@ -72,14 +72,16 @@ class StateError(StressorError):
 class StreamError(StressorError):
     """Bytes that cannot be loaded; the device is as it was before.
 
-    `path` is the field path and `offset` the byte offset at which reading stopped making sense.
+    `path` is the field path and `offset` the byte offset at which reading stopped making sense, -1
+    in a format that counts no bytes.
     """
 
     def __init__(self, path: str, offset: int, problem: str) -> None:
         self.path = path
         self.offset = offset
         self.problem = problem
-        super().__init__(f"{path} at byte {offset}: {problem}")
+        where = path if offset < 0 else f"{path} at byte {offset}"
+        super().__init__(f"{where}: {problem}")
 
 
 class RecordError(StressorError):

@@ -7,11 +7,20 @@ The wire format is QEMU's VMState, byte for byte.
 
 from __future__ import annotations
 
+from stressor.vmstate.containers import (
+    array,
+    linked_queue,
+    queue,
+    struct_array,
+    tree,
+    variable_array,
+    variable_struct_array,
+)
 from stressor.vmstate.description import Description, Validate
 from stressor.vmstate.fields import (
-    array,
     bitmap,
     boolean,
+    bounded,
     buffer,
     equal,
     f64,
@@ -19,19 +28,16 @@ from stressor.vmstate.fields import (
     i16,
     i32,
     i64,
-    linked_queue,
-    queue,
     struct,
-    struct_array,
+    temporary,
     timer,
     u8,
     u16,
     u32,
     u64,
     unused,
-    variable_array,
+    variable_bitmap,
     variable_buffer,
-    variable_struct_array,
 )
 from stressor.vmstate.kinds import Field, ScalarType
 from stressor.vmstate.section import Section
@@ -47,6 +53,7 @@ __all__ = [
     "array",
     "bitmap",
     "boolean",
+    "bounded",
     "buffer",
     "equal",
     "f64",
@@ -58,13 +65,16 @@ __all__ = [
     "queue",
     "struct",
     "struct_array",
+    "temporary",
     "timer",
+    "tree",
     "u8",
     "u16",
     "u32",
     "u64",
     "unused",
     "variable_array",
+    "variable_bitmap",
     "variable_buffer",
     "variable_struct_array",
 ]

@@ -15,12 +15,16 @@ from stressor.vmstate.kinds import (
     Array,
     Bitmap,
     Buffer,
+    Element,
     Field,
     Queue,
     Scalar,
     ScalarType,
     Struct,
+    Temporary,
     Timer,
+    TimerType,
+    Tree,
     Unused,
 )
 
@@ -55,6 +59,8 @@ class _Check:
         for field in description.fields:
             if not isinstance(field, Unused):
                 self._field(description, field, obj, path)
+            elif field.length is not None:
+                self._number(description, field.length, "length", obj, path, path + "(unused)")
             self._condition(description, field.name, field.when, obj, path)
         for rule in description.validate:
             self._condition(description, "", rule.predicate, obj, path)
@@ -82,6 +88,8 @@ class _Check:
         """Check that an attribute that is named as unsaved is there."""
         path = ""
         for name in attribute.split("."):
+            if obj is None:
+                return  # an optional part that is not there
             name, indexed, _ = name.partition("[")
             obj = self._get(
                 obj, name, path, attribute, "remove it from unsaved, or correct the name"
@@ -110,7 +118,9 @@ class _Check:
 
     def _field(self, description: Description, field: Field, obj: Any, path: str) -> None:
         name = path + field.name
-        if isinstance(field, Scalar) and field.read is not None:
+        if isinstance(field, Temporary):
+            value = field.factory(obj)
+        elif isinstance(field, Scalar) and field.read is not None:
             value = field.read(obj)
             if field.attribute != field.name:
                 self._attribute(field, obj, path)
@@ -119,25 +129,28 @@ class _Check:
         match field:
             case Scalar():
                 self._scalar(name, field.type, value)
+                if isinstance(field.maximum, str):
+                    self._number(description, field.maximum, "maximum", obj, path, name)
             case Buffer():
                 self._kind(name, value, (bytearray, bytes), "a buffer", "assign a bytearray")
                 self._count(description, field, obj, path, len(value), field.size, "bytes")
             case Array():
                 self._array(description, field, obj, path, value)
-            case Struct():
+            case Struct() if value is None and field.when is not None and not field.when(obj):
+                pass
+            case Struct() | Temporary():
                 self._object(name, value)
                 self.fields(field.description, value, name + ".")
             case Bitmap():
                 self._kind(name, value, (int,), "a bitmap", "assign an int")
+                if field.length is not None:
+                    self._number(description, field.length, "length", obj, path, name)
             case Timer():
-                if not hasattr(value, "deadline"):
-                    self._wrong(
-                        name,
-                        f"holds {_kind(value)}, and a timer has a deadline",
-                        "assign self.clock.timer(...), or anything with a deadline",
-                    )
+                self._timer(name, value)
             case Queue():
                 self._queue(field, name, value)
+            case Tree():
+                self._tree(field, name, value)
 
     def _attribute(self, field: Field, obj: Any, path: str) -> Any:
         cure = "assign it in __init__, or correct attribute="
@@ -178,24 +191,36 @@ class _Check:
         what: str,
     ) -> None:
         name = path + field.name
-        if field.length is None:
-            if found != declared:
+        if field.length is not None:
+            self._number(description, field.length, "length", obj, path, name)
+        elif field.start is not None:
+            if found < field.start + declared:
                 self._wrong(
-                    name, f"holds {found} {what}, and {declared} are declared", "make the two agree"
+                    name,
+                    f"holds {found} {what}, and {field.start} to "
+                    f"{field.start + declared - 1} are declared",
+                    "make the two agree",
                 )
-            return
-        carrier = field.length
+        elif found != declared:
+            self._wrong(
+                name, f"holds {found} {what}, and {declared} are declared", "make the two agree"
+            )
+
+    def _number(
+        self, description: Description, carrier: str, what: str, obj: Any, path: str, name: str
+    ) -> None:
+        """Check the attribute that holds a length, or the bound of a number."""
         for other in description.fields:
             if isinstance(other, Scalar) and other.name == carrier:
                 if other.read is not None:
                     return
                 carrier = other.attribute
-        length = self._get(obj, carrier, path, name, "name the attribute that holds the length")
-        if not isinstance(length, int) or isinstance(length, bool):
+        number = self._get(obj, carrier, path, name, f"name the attribute that holds the {what}")
+        if not isinstance(number, int) or isinstance(number, bool):
             self._wrong(
                 name,
-                f"has the length {carrier!r}, which holds {_kind(length)}",
-                "a length is an int",
+                f"has the {what} {carrier!r}, which holds {_kind(number)}",
+                f"a {what} is an int",
             )
 
     def _array(
@@ -203,16 +228,45 @@ class _Check:
     ) -> None:
         name = path + field.name
         self._kind(name, value, _SEQUENCES, "an array", "assign a list")
-        self._count(description, field, obj, path, len(value), field.count, "elements")
-        self._elements(name, field.element, value)
+        if field.columns is None:
+            self._count(description, field, obj, path, len(value), field.count, "elements")
+            self._elements(name, field.element, value, field.null)
+            return
+        if len(value) != field.count // field.columns:
+            rows = field.count // field.columns
+            self._wrong(
+                name, f"holds {len(value)} rows, and {rows} are declared", "make the two agree"
+            )
+        for index, row in enumerate(value):
+            inner = f"{name}[{index}]"
+            self._kind(inner, row, _SEQUENCES, "a row", "assign a list of lists")
+            if len(row) != field.columns:
+                self._wrong(
+                    inner,
+                    f"holds {len(row)} elements, and {field.columns} are declared",
+                    "make the two agree",
+                )
+            self._elements(inner, field.element, row, field.null)
 
-    def _elements(self, name: str, element: ScalarType | Description, value: Any) -> None:
+    def _elements(self, name: str, element: Element, value: Any, null: bool = False) -> None:
         for index, item in enumerate(value):
+            if null and item is None:
+                continue
             if isinstance(element, ScalarType):
                 self._scalar(f"{name}[{index}]", element, item)
+            elif isinstance(element, TimerType):
+                self._timer(f"{name}[{index}]", item)
             else:
                 self._object(f"{name}[{index}]", item)
                 self.fields(element, item, f"{name}[{index}].")
+
+    def _timer(self, name: str, value: object) -> None:
+        if not hasattr(value, "deadline"):
+            self._wrong(
+                name,
+                f"holds {_kind(value)}, and a timer has a deadline",
+                "assign self.clock.timer(...), or anything with a deadline",
+            )
 
     def _object(self, name: str, value: Any) -> None:
         if value is None or isinstance(value, (int, float, str, dict, *_SEQUENCES)):
@@ -237,6 +291,19 @@ class _Check:
             item = field.factory()
             self._object(f"{name}[]", item)
             self.fields(field.element, item, f"{name}[].")
+
+    def _tree(self, field: Tree, name: str, value: Any) -> None:
+        self._kind(name, value, (dict,), "a tree", "assign a dict")
+        width = 0 if field.key is None else len(field.key.fields)
+        for key, item in value.items():
+            if not (isinstance(key, tuple) and len(key) == width if width else type(key) is int):
+                what = f"a tuple of {width} numbers" if width else "an int"
+                self._wrong(name, f"has the key {key!r}, and a key is {what}", "correct the key")
+            self._object(f"{name}[{key!r}]", item)
+            self.fields(field.element, item, f"{name}[{key!r}].")
+        item = field.factory()
+        self._object(f"{name}[]", item)
+        self.fields(field.element, item, f"{name}[].")
 
 
 def _kind(value: object) -> str:

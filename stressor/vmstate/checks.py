@@ -16,7 +16,9 @@ from stressor.vmstate.kinds import (
     Scalar,
     ScalarType,
     Struct,
+    Temporary,
     Timer,
+    Tree,
     Unused,
 )
 
@@ -30,6 +32,7 @@ def check_description(description: Description) -> None:
     for field in description.fields:
         _check_field(description, field)
     _check_lengths(description)
+    _check_temporaries(description)
     for subsection in description.subsections:
         _check_subsection(description, subsection)
     _check_order_of_names(description)
@@ -41,9 +44,9 @@ def embedded(description: Description) -> Iterator[Description]:
     """Yield every description that is embedded in this one or in its subsections, at any depth."""
     for field in description.fields:
         inner = None
-        if isinstance(field, Struct):
+        if isinstance(field, Struct | Temporary):
             inner = field.description
-        elif isinstance(field, Array | Queue) and isinstance(field.element, Description):
+        elif isinstance(field, Array | Queue | Tree) and isinstance(field.element, Description):
             inner = field.element
         if inner is not None:
             yield inner
@@ -120,28 +123,46 @@ def _check_lengths(description: Description) -> None:
                 _wrong(
                     description, field.name, "is its own length", "name the attribute that holds it"
                 )
-            _check_length(description, field, length, before)
+            _check_number(description, field, "length", length, before)
+        if isinstance(field, Scalar) and isinstance(field.maximum, str):
+            _check_number(description, field, "maximum", field.maximum, [])
         before.append(field)
 
 
-def _check_length(description: Description, field: Field, length: str, before: list[Field]) -> None:
+def _check_number(
+    description: Description, field: Field, what: str, named: str, before: list[Field]
+) -> None:
+    """Check what names a length or a bound; a length that travels does so before its field."""
     for other in _own_fields(description):
-        if length not in (other.attribute, other.name) or isinstance(other, Unused):
+        if named not in (other.attribute, other.name) or isinstance(other, Unused | Temporary):
             continue
         if not isinstance(other, Scalar) or not other.type.integer:
             _wrong(
                 description,
                 field.name,
-                f"has the length {length!r}, which is not an integer",
+                f"has the {what} {named!r}, which is not an integer",
                 "name an integer field or attribute",
             )
-        if other not in before:
+        if what == "length" and other not in before:
             _wrong(
                 description,
                 field.name,
-                f"stands before its length {length!r}",
+                f"stands before its length {named!r}",
                 f"move {other.name!r} in front of it",
             )
+
+
+def _check_temporaries(description: Description) -> None:
+    for field in description.fields:
+        if isinstance(field, Temporary):
+            for part in (field.description, *embedded(field.description)):
+                if part.validate:
+                    _wrong(
+                        description,
+                        field.name,
+                        f"has the rules of {part.name!r}, and is gone when rules are checked",
+                        "let its post_load raise ValueError instead",
+                    )
 
 
 def _check_subsection(description: Description, subsection: object) -> None:
@@ -200,9 +221,9 @@ def _has_bytes(description: Description) -> bool:
     return any(
         field.when is None
         and (
-            isinstance(field, Scalar | Bitmap | Timer | Unused | Queue)
-            or (isinstance(field, Buffer | Array) and field.length is None)
-            or (isinstance(field, Struct) and _has_bytes(field.description))
+            isinstance(field, Scalar | Timer | Queue | Tree)
+            or (isinstance(field, Buffer | Array | Bitmap | Unused) and field.length is None)
+            or (isinstance(field, Struct | Temporary) and _has_bytes(field.description))
         )
         for field in description.fields
     )
@@ -218,6 +239,7 @@ def _own_fields(description: Description) -> Iterator[Field]:
 def _check_unique(description: Description) -> None:
     names: dict[str, Field] = {}
     attributes: dict[str, Field] = {}
+    parts: list[Buffer | Array] = []
     for field in _own_fields(description):
         if isinstance(field, Unused):
             continue
@@ -231,14 +253,43 @@ def _check_unique(description: Description) -> None:
         names[field.name] = field
         if isinstance(field, Scalar) and (field.equal or field.read is not None):
             continue  # several accessors may share one attribute: its halves, say
+        if isinstance(field, Temporary):
+            continue
+        if isinstance(field, Buffer | Array) and field.start is not None:
+            _check_parts(description, field, parts)
         first = attributes.setdefault(field.attribute, field)
-        if first is not field:
+        if first is not field and not {first, field} <= {*parts}:
             _wrong(
                 description,
                 field.name,
                 f"carries the attribute {field.attribute!r}, as {first.name!r} does",
                 "remove one, or give read= and write=",
             )
+
+
+def _check_parts(
+    description: Description, field: Buffer | Array, parts: list[Buffer | Array]
+) -> None:
+    """Let several fields carry parts of one attribute that do not overlap; `parts` grows."""
+    for other in parts:
+        if other.attribute == field.attribute and not (
+            _end(other) <= _start(field) or _end(field) <= _start(other)
+        ):
+            _wrong(
+                description,
+                field.name,
+                f"carries a part of {field.attribute!r} that {other.name!r} carries as well",
+                "correct start= of one of them",
+            )
+    parts.append(field)
+
+
+def _start(field: Buffer | Array) -> int:
+    return field.start or 0
+
+
+def _end(field: Buffer | Array) -> int:
+    return _start(field) + (field.size if isinstance(field, Buffer) else field.count)
 
 
 def _check_rules(description: Description) -> None:

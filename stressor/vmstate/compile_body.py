@@ -114,6 +114,8 @@ class Body(Staging):
         if field.equal:
             held = self._let(f"{obj}.{field.attribute}")
             check += f"{' and ' if check else ''}{value} == {held}"
+        if field.maximum is not None:
+            check = f"0 <= {name} <= {self._bound(field, obj, scope)}"
         self._take(code, field.type.size, name, check)
         if field.write is not None:
             self.assign.line(f"{self._module.constant(field.write)}({obj}, {value})")
@@ -122,11 +124,20 @@ class Body(Staging):
         scope[field.name] = scope[field.attribute] = name
         self._stage(field, view, value)
 
+    def _bound(self, field: Scalar, obj: str, scope: dict[str, str]) -> str:
+        if not isinstance(field.maximum, str):
+            return str(field.maximum)
+        known = scope.get(field.maximum)
+        if known == "":
+            raise CannotCompile
+        self._flush()
+        return known or self._let(f"{obj}.__dict__[{field.maximum!r}]", "n")
+
     def _buffer(self, field: Buffer, obj: str, view: str, scope: dict[str, str]) -> None:
         name = self._local()
         if field.length is None:
             self._take(f"{field.size}s", field.size, name)
-            self._fill(field, obj, name)
+            self._fill(field, obj, name, size=field.size)
         else:
             length = self._length(field, obj, scope)
             self._slice(name, length)
@@ -147,12 +158,20 @@ class Body(Staging):
             raise CannotCompile
         # Through the dict, because a property is to see what is loaded, and the walk shows it.
         length = known or self._let(f"{obj}.__dict__[{field.length!r}]", "n")
+        if field.multiply != 1:
+            self._demand(f"{length}.__class__ is int")
+            length = self._let(f"{length} * {field.multiply}", "n")
         self._demand(f"{length}.__class__ is int and 0 <= {length} <= {field.maximum}")
         return length
 
-    def _fill(self, field: Field, obj: str, items: str, partial: str = "") -> None:
+    def _fill(
+        self, field: Field, obj: str, items: str, partial: str = "", size: int = 0
+    ) -> None:
         """Put items into the container in a field's attribute, which is checked while reading."""
         held = self._let(f"{obj}.{field.attribute}", "c")
+        if isinstance(field, Buffer | Array) and field.start is not None:
+            self._fill_part(field, obj, items, held, field.start, field.start + size)
+            return
         fixed = isinstance(field, Buffer | Array) and field.fixed
         self._demand(
             f"{held}.__class__ in filled" + (f" and len({held}) >= {partial}" if fixed else "")
@@ -163,11 +182,21 @@ class Body(Staging):
         rest = f"[*{items}, *list({held})[{partial}:]]" if fixed else items
         self.assign.line(f"else: fill({obj}, {field.attribute!r}, {rest})")
 
+    def _fill_part(
+        self, field: Field, obj: str, items: str, held: str, start: int, end: int
+    ) -> None:
+        self._demand(f"{held}.__class__ in filled and len({held}) >= {end}")
+        usual = "bytearray" if isinstance(field, Buffer) else "list"
+        with self.assign.block(f"if {held}.__class__ is {usual}:"):
+            self.assign.line(f"{held}[{start}:{end}] = {items}")
+        self.assign.line(f"else: fill_part({obj}, {field.attribute!r}, {start}, {items})")
+
     def _array(self, field: Array, obj: str, view: str, scope: dict[str, str]) -> None:
         length = "" if field.length is None else self._length(field, obj, scope)
         if isinstance(field.element, Description):
             self._objects(field, field.element, obj, length)
             return
+        assert isinstance(field.element, ScalarType)
         name = self._local()
         if length:
             self._numbers(field.element, name, length)
@@ -178,7 +207,7 @@ class Body(Staging):
             check = f"max({name}) <= 1" if field.element.code == "?" else ""
             self._take(f"{field.count}{code}", field.count * field.element.size, "*" + name, check)
         items = f"[e == 1 for e in {name}]" if field.element.code == "?" else name
-        self._fill(field, obj, items, length)
+        self._fill(field, obj, items, length, field.count)
         self._stage(field, view, f"[*{items}]")
 
     def _numbers(self, element: ScalarType, name: str, count: str) -> None:
@@ -192,6 +221,8 @@ class Body(Staging):
 
     def _struct(self, field: Struct, obj: str, view: str) -> None:
         held = self._let(f"{obj}.{field.attribute}", "o")
+        if field.when is not None:
+            self._demand(f"{held} is not None")
         self.know(held, getattr(self._samples.get(obj), field.attribute, None))
         inner = self.view(held)
         self.body(field.description, held, inner, {})
@@ -204,7 +235,11 @@ class Body(Staging):
         held = self._let(f"{obj}.{field.attribute}", "c")
         self._demand(f"{held}.__class__ in filled")
         objects = self._let(f"[*{held}]", "e")
-        if not length:
+        if not length and field.start is not None:
+            end = field.start + field.count
+            self._demand(f"len({objects}) >= {end}")
+            self.read.line(f"{objects} = {objects}[{field.start}:{end}]")
+        elif not length:
             self._demand(f"len({objects}) == {field.count}")
         elif field.fixed:
             self._demand(f"len({objects}) >= {length}")
@@ -264,6 +299,7 @@ class Body(Staging):
             if isinstance(field.element, ScalarType):
                 self._numbers(field.element, items, count)
             else:
+                assert isinstance(field.element, Description)
                 if self._viewed:
                     raise CannotCompile
                 self._demand(f"{count} <= end - p")
@@ -330,6 +366,7 @@ class Element(Body):
         with source.block(f"def {self.reader}(o, d, p, end):"):
             if names:
                 source.line(f"{names.replace(', ', ' = ')}None")
+            source.line("if o is None: raise Refused")
             source.extend(self.read)
             source.line(f"return {self._position}, ({names})")
         module.add(source)

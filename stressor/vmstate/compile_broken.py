@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from stressor.vmstate.description import Description
-from stressor.vmstate.kinds import Array, Queue, Struct
+from stressor.vmstate.kinds import Array, Queue, Struct, Tree
 from stressor.vmstate.source import Module, Source
 
 __all__ = ["compile_broken", "has_rules", "write_rules"]
@@ -18,7 +19,7 @@ def has_rules(description: Description) -> bool:
     for field in description.fields:
         if isinstance(field, Struct):
             inner.append(field.description)
-        elif isinstance(field, Array | Queue) and isinstance(field.element, Description):
+        elif isinstance(field, Array | Queue | Tree) and isinstance(field.element, Description):
             inner.append(field.element)
     return bool(description.validate) or any(map(has_rules, inner))
 
@@ -45,17 +46,37 @@ def write_rules(
         if isinstance(field, Struct) and has_rules(field.description):
             inner = module.local()
             source.line(f"{inner} = {value}")
-            write_rules(field.description, inner, module, source, otherwise)
+            optional = field.when is not None
+            with source.block(f"if {inner} is not None:") if optional else nullcontext():
+                write_rules(field.description, inner, module, source, otherwise)
         elif (
-            isinstance(field, Array | Queue)
+            isinstance(field, Array | Queue | Tree)
             and isinstance(field.element, Description)
             and has_rules(field.element)
         ):
-            inner = module.local()
-            with source.block(f"for {inner} in {value}:"):
-                write_rules(field.element, inner, module, source, otherwise)
+            _write_elements(field, field.element, value, module, source, otherwise)
     for subsection in description.subsections:
         if has_rules(subsection):
             assert subsection.needed is not None
             with source.block(f"if {module.test(subsection.needed, obj)}:"):
                 write_rules(subsection, obj, module, source, otherwise)
+
+
+def _write_elements(
+    field: Array | Queue | Tree,
+    element: Description,
+    value: str,
+    module: Module,
+    source: Source,
+    otherwise: str,
+) -> None:
+    """Write code that checks the rules of each element that is there."""
+    inner = module.local()
+    if isinstance(field, Tree):
+        value += ".values()"
+    elif isinstance(field, Array) and field.columns is not None:
+        value = f"(item for row in {value} for item in row)"
+    with source.block(f"for {inner} in {value}:"):
+        if isinstance(field, Array) and field.null:
+            source.line(f"if {inner} is None: continue")
+        write_rules(element, inner, module, source, otherwise)

@@ -17,13 +17,14 @@ from typing import Any, Final, NamedTuple
 from stressor.errors import StreamError
 from stressor.vmstate.compile_body import Body
 from stressor.vmstate.compile_broken import has_rules, write_rules
+from stressor.vmstate.compile_limits import demand_common_kinds, demand_whole_sample
 from stressor.vmstate.compile_stage import is_plain
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import Array, Buffer, Queue, Scalar, Struct, Timer, Unused
 from stressor.vmstate.load import load_body
 from stressor.vmstate.memory import remember, remember_source, take_back
 from stressor.vmstate.source import CannotCompile, Module, Source
-from stressor.vmstate.stage import Staged, described_objects, fill, refusal
+from stressor.vmstate.stage import Staged, described_objects, fill, fill_part, refusal
 
 __all__ = ["Frame", "compile_load"]
 
@@ -57,6 +58,8 @@ def compile_load(
 
         frame = Frame(b"", b"", description.name, walk)
     try:
+        demand_common_kinds(description)
+        demand_whole_sample(description, sample)
         load = _Root(description, sample, frame, None, undo).compile()
     except CannotCompile:
         return frame.walk
@@ -160,7 +163,7 @@ class _Root(Body):
         self._frame = frame
         self._module.namespace.update(
             Staged=Staged, deque=deque, described_objects=described_objects, fill=fill,
-            filled=_FILLED, remember=remember, take_back=take_back, refusal=refusal,
+            fill_part=fill_part, filled=_FILLED, remember=remember, take_back=take_back, refusal=refusal,
             StreamError=StreamError, walk=frame.walk,
         )  # fmt: skip
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
+from stressor.vmstate.compile_limits import demand_common_kinds
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import (
     Array,
     Bitmap,
     Buffer,
+    Element,
     Field,
     Queue,
     Scalar,
@@ -24,7 +26,7 @@ from stressor.vmstate.kinds import (
     Unused,
 )
 from stressor.vmstate.save import walk
-from stressor.vmstate.source import Module, Source
+from stressor.vmstate.source import CannotCompile, Module, Source
 from stressor.vmstate.wire import NOT_ARMED, subsection_header
 
 __all__ = ["compile_pack", "compile_save"]
@@ -77,6 +79,10 @@ class _Saver:
 
     def compile(self) -> Callable[..., Any]:
         """Return the function: `pre_save` runs once, then the fast code or, if that refuses, the walk."""
+        try:
+            demand_common_kinds(self._description)
+        except CannotCompile:
+            return self._walked()
         function = _Function(self, self._module, self._description, False, self._keyed)
         inner = function.write(self._header, self._footer)
         source = Source()
@@ -89,6 +95,17 @@ class _Saver:
                 source.line(f"return {self._module.constant(self._slowly)}(o)")
         self._module.add(source)
         return self._module.compile(f"save of {self._description.name}", "save")
+
+    def _walked(self) -> Callable[..., Any]:
+        pre_save, slowly = self._description.pre_save, self._slowly
+        if pre_save is None:
+            return slowly
+
+        def save(obj: Any) -> Any:
+            pre_save(obj)
+            return slowly(obj)
+
+        return save
 
     def function(self, description: Description) -> str:
         """Return the name of the function that saves one whole object."""
@@ -208,8 +225,7 @@ class _Function:
                 held = self._variable(value)
                 self._demand(f"{held}.__class__ is bytearray or {held}.__class__ is bytes")
                 if field.length is None:
-                    self._demand(f"len({held}) == {field.size}")
-                    self._pack(f"{field.size}s", held)
+                    self._pack(f"{field.size}s", self._part(held, field.start, field.size))
                 else:
                     length = self._length(field, obj, saved, held)
                     self._add(f"{held}[:{length}]" if field.fixed else held)
@@ -244,6 +260,14 @@ class _Function:
         self._pack(field.type.code, value)
         saved[field.name] = saved[field.attribute] = value
 
+    def _part(self, held: str, start: int | None, size: int) -> str:
+        """Demand that a container has just `size` items, or a part of so many from `start` on."""
+        if start is None:
+            self._demand(f"len({held}) == {size}")
+            return held
+        self._demand(f"len({held}) >= {start + size}")
+        return f"{held}[{start}:{start + size}]"
+
     def _length(self, field: Buffer | Array, obj: str, saved: dict[str, str], held: str) -> str:
         assert field.length is not None
         expression = saved.get(field.length, f"{obj}.{field.length}")
@@ -253,6 +277,9 @@ class _Function:
             expression = "0"
         length = self._variable(expression)
         relation = ">=" if field.fixed else "=="
+        if field.multiply != 1:
+            self._demand(f"{length}.__class__ is int")
+            self._source.line(f"{length} *= {field.multiply}")
         self._demand(f"{length}.__class__ is int and 0 <= {length} <= {field.maximum}")
         self._demand(f"len({held}) {relation} {length}")
         self._keys.append(length)
@@ -261,7 +288,9 @@ class _Function:
     def _array(self, field: Array, obj: str, value: str, saved: dict[str, str]) -> None:
         held = self._variable(value)
         if field.length is None:
-            self._demand(f"len({held}) == {field.count}")
+            part = self._part(held, field.start, field.count)
+            if part != held:
+                self._source.line(f"{held} = {part}")
             if isinstance(field.element, ScalarType):
                 self._check_elements(field.element, held)
                 if field.element.code == "B":
@@ -280,7 +309,7 @@ class _Function:
             kind = "bool" if element.code == "?" else "float"
             self._demand(f"{{*map(type, {held})}} <= {{{kind}}}")
 
-    def _elements(self, element: ScalarType | Description, held: str) -> None:
+    def _elements(self, element: Element, held: str) -> None:
         """Add a number of elements that is known only when saving."""
         if isinstance(element, ScalarType):
             self._check_elements(element, held)
@@ -289,6 +318,7 @@ class _Function:
             else:
                 self._add(f"pack(f'>{{len({held})}}{element.code}', *{held})")
             return
+        assert isinstance(element, Description)
         self._flush()
         save = self._saver.function(element)
         if self._keyed:
@@ -318,6 +348,7 @@ class _Function:
             pack = self._module.struct("B" + element.code, "pack")
             self._add(f"b''.join([{pack}(1, e) for e in {held}]) + b'\\0'")
         else:
+            assert isinstance(element, Description)
             self._flush()
             save = self._saver.function(element)
             pairs = self._variable(f"[{save}(e) for e in {held}]")

@@ -87,6 +87,8 @@ class Description:
                     "is described and named in unsaved",
                     "remove it from one of them",
                 )
+        self.owner: type | None = None
+        """The class of whose body the description is an attribute, if any."""
         self._bound: Final[set[type]] = set()
         self._savers: Callable[[Any], bytes] | None = None
         self._packer: Callable[[Any], tuple[bytes, Hashable]] | None = None
@@ -94,6 +96,9 @@ class Description:
 
     def __repr__(self) -> str:
         return f"<Description {self.name} version {self.version}>"
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner = owner
 
     def save(self, obj: Any) -> bytes:
         """Return the body. Raises StateError when a value does not fit its field; hooks pass."""

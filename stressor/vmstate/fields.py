@@ -1,7 +1,9 @@
 """The constructors of fields: what an author writes in a description.
 
-What can be checked without the rest of the description is checked here, where it is written. The
-wire format is QEMU's (docs/devel/migration): every number big-endian, nothing aligned.
+Those with many elements are in `stressor.vmstate.containers`. What can be checked without the rest
+of the description is checked here, where it is written. The wire format is QEMU's
+(docs/devel/migration): every number big-endian, nothing aligned. docs/field-kinds.md has the
+counterpart of each of its macros.
 """
 
 from __future__ import annotations
@@ -10,18 +12,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from stressor.vmstate.kinds import (
-    Array,
     Bitmap,
     Buffer,
-    Element,
-    Queue,
     Scalar,
     ScalarType,
     Struct,
+    Temporary,
     Test,
-    Timer,
+    TimerType,
     Unused,
     check_callable,
+    check_embedded,
+    check_length,
+    check_positive,
+    check_start,
     common,
     wrong,
 )
@@ -30,9 +34,9 @@ if TYPE_CHECKING:
     from stressor.vmstate.description import Description
 
 __all__ = [
-    "array",
     "bitmap",
     "boolean",
+    "bounded",
     "buffer",
     "equal",
     "f64",
@@ -40,19 +44,16 @@ __all__ = [
     "i16",
     "i32",
     "i64",
-    "linked_queue",
-    "queue",
     "struct",
-    "struct_array",
+    "temporary",
     "timer",
     "u8",
     "u16",
     "u32",
     "u64",
     "unused",
-    "variable_array",
+    "variable_bitmap",
     "variable_buffer",
-    "variable_struct_array",
 ]
 
 u8: Final = ScalarType("u8", "B", 1, 0, 0xFF)
@@ -65,6 +66,7 @@ i32: Final = ScalarType("i32", "i", 4, -(1 << 31), (1 << 31) - 1)
 i64: Final = ScalarType("i64", "q", 8, -(1 << 63), (1 << 63) - 1)
 boolean: Final = ScalarType("boolean", "?", 1, 0, 1)
 f64: Final = ScalarType("f64", "d", 8)
+timer: Final = TimerType()
 
 
 def equal(
@@ -82,18 +84,50 @@ def equal(
     return Scalar(**shared, type=type, read=None, write=None, equal=True)
 
 
+def bounded(
+    name: str,
+    type: ScalarType,
+    *,
+    maximum: int | str | None = None,
+    attribute: str | None = None,
+    since: int = 0,
+    when: Test | None = None,
+) -> Scalar:
+    """Declare an integer that is refused at load when it is negative, or above `maximum`.
+
+    That is a number, or the attribute that has it; without it the live value, as in QEMU's
+    INT32_POSITIVE_LE. A length that was read before it is seen as it was read.
+    """
+    shared = common(name, attribute, since, when)
+    if not isinstance(type, ScalarType) or not type.integer:
+        raise wrong(name, f"has {type!r} for a type", "use an integer such as vm.i32")
+    if maximum is None:
+        maximum = shared["attribute"]
+    elif isinstance(maximum, str):
+        if not maximum.isidentifier():
+            raise wrong(name, f"has maximum={maximum!r}", "name the attribute that has the bound")
+    elif not isinstance(maximum, int) or isinstance(maximum, bool) or maximum < 0:
+        raise wrong(name, f"has maximum={maximum!r}", "give a number from 0 up, or an attribute")
+    return Scalar(**shared, type=type, read=None, write=None, equal=False, maximum=maximum)
+
+
 def buffer(
     name: str,
     size: int,
     *,
+    start: int | None = None,
     attribute: str | None = None,
     since: int = 0,
     when: Test | None = None,
 ) -> Buffer:
-    """Declare exactly `size` bytes, in a bytearray (or bytes, which are replaced at load)."""
+    """Declare exactly `size` bytes, in a bytearray (or bytes, which are replaced at load).
+
+    With `start` they are the part of a longer buffer that begins there; the rest stays at home.
+    """
     shared = common(name, attribute, since, when)
-    _check_positive(name, "size", size)
-    return Buffer(**shared, size=size, length=None, maximum=size, fixed=False)
+    check_positive(name, "size", size)
+    check_start(name, start)
+    return Buffer(**shared, size=size, length=None, maximum=size, fixed=False, start=start)
 
 
 def variable_buffer(
@@ -101,64 +135,20 @@ def variable_buffer(
     *,
     length: str,
     maximum: int,
+    multiply: int = 1,
     fixed: bool = False,
     attribute: str | None = None,
     since: int = 0,
     when: Test | None = None,
 ) -> Buffer:
-    """Declare as many bytes as the attribute `length` says, at most `maximum`."""
+    """Declare `multiply` times as many bytes as the attribute `length` says, at most `maximum`.
+
+    With `fixed` the buffer keeps its own length, and only its first bytes travel.
+    """
     shared = common(name, attribute, since, when)
-    _check_length(name, length, maximum)
-    return Buffer(**shared, size=0, length=length, maximum=maximum, fixed=fixed)
-
-
-def array(
-    name: str,
-    element: ScalarType,
-    count: int,
-    *,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Array:
-    """Declare exactly `count` numbers, in a list (or tuple, bytearray, array)."""
-    shared = common(name, attribute, since, when)
-    _check_scalar(name, element, "vm.struct_array")
-    _check_positive(name, "count", count)
-    return Array(
-        **shared,
-        element=element,
-        count=count,
-        length=None,
-        maximum=count,
-        fixed=False,
-        factory=None,
-    )
-
-
-def variable_array(
-    name: str,
-    element: ScalarType,
-    *,
-    length: str,
-    maximum: int,
-    fixed: bool = False,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Array:
-    """Declare as many numbers as the attribute `length` says, at most `maximum`."""
-    shared = common(name, attribute, since, when)
-    _check_scalar(name, element, "vm.variable_struct_array")
-    _check_length(name, length, maximum)
-    return Array(
-        **shared,
-        element=element,
-        count=0,
-        length=length,
-        maximum=maximum,
-        fixed=fixed,
-        factory=None,
+    check_length(name, length, maximum, multiply)
+    return Buffer(
+        **shared, size=0, length=length, maximum=maximum, fixed=fixed, multiply=multiply
     )
 
 
@@ -166,71 +156,43 @@ def struct(
     name: str,
     description: Description,
     *,
+    version: int | None = None,
     attribute: str | None = None,
     since: int = 0,
     when: Test | None = None,
 ) -> Struct:
-    """Declare another object, with a description of its own."""
-    shared = common(name, attribute, since, when)
-    _check_description(name, description)
-    return Struct(**shared, description=description)
+    """Declare another object, with a description of its own.
 
-
-def struct_array(
-    name: str,
-    description: Description,
-    count: int,
-    *,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Array:
-    """Declare exactly `count` objects with one description; loading updates each in place."""
-    shared = common(name, attribute, since, when)
-    _check_description(name, description)
-    _check_positive(name, "count", count)
-    return Array(
-        **shared,
-        element=description,
-        count=count,
-        length=None,
-        maximum=count,
-        fixed=False,
-        factory=None,
-    )
-
-
-def variable_struct_array(
-    name: str,
-    description: Description,
-    *,
-    length: str,
-    maximum: int,
-    factory: Callable[[], Any] | None = None,
-    fixed: bool = False,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Array:
-    """Declare as many objects as the attribute `length` says; `factory()` makes those that lack.
-
-    With `fixed` all of them are always there, and no factory is needed.
+    It travels as `version` of that, the newest by default. With `when` it may be None while that
+    does not hold, which stays so: whether it is there does not travel.
     """
     shared = common(name, attribute, since, when)
-    _check_description(name, description)
-    _check_length(name, length, maximum)
+    check_embedded(name, description)
+    _check_version(name, description, version)
+    return Struct(**shared, description=description, version=version)
+
+
+def temporary(
+    name: str,
+    description: Description,
+    *,
+    factory: Callable[[Any], Any],
+    version: int | None = None,
+    since: int = 0,
+    when: Test | None = None,
+) -> Temporary:
+    """Declare an object that is there only while its fields are saved or loaded.
+
+    `factory(object)` makes it. Its description's `pre_save` then fills it from the object, and its
+    `post_load` brings what was loaded to the object.
+    """
+    shared = common(name, None, since, when)
+    check_embedded(name, description)
     check_callable(name, factory=factory)
-    if not fixed and factory is None:
-        raise wrong(name, "can grow at load and has no factory=", "give one, or fixed=True")
-    return Array(
-        **shared,
-        element=description,
-        count=0,
-        length=length,
-        maximum=maximum,
-        fixed=fixed,
-        factory=factory,
-    )
+    if factory is None:
+        raise wrong(name, "has no factory=", "give a function of the object that makes it")
+    _check_version(name, description, version)
+    return Temporary(**shared, description=description, factory=factory, version=version)
 
 
 def bitmap(
@@ -243,108 +205,57 @@ def bitmap(
 ) -> Bitmap:
     """Declare an int used as a set of `bits` bits."""
     shared = common(name, attribute, since, when)
-    _check_positive(name, "bits", bits)
+    check_positive(name, "bits", bits)
     return Bitmap(**shared, bits=bits)
 
 
-def timer(
+def variable_bitmap(
     name: str,
     *,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Timer:
-    """Declare an object whose `deadline` is a virtual time in ns, or None while it is not armed."""
-    return Timer(**common(name, attribute, since, when))
-
-
-def queue(
-    name: str,
-    element: Element,
-    *,
+    length: str,
     maximum: int,
-    factory: Callable[[], Any] | None = None,
     attribute: str | None = None,
     since: int = 0,
     when: Test | None = None,
-) -> Queue:
-    """Declare a list or deque of at most `maximum` elements: a 32-bit count, then the elements.
+) -> Bitmap:
+    """Declare an int used as a set of as many bits as the attribute `length` says."""
+    shared = common(name, attribute, since, when)
+    check_length(name, length, maximum)
+    return Bitmap(**shared, bits=maximum, length=length)
 
-    The element is a scalar, or a description; then `factory()` makes an empty one at load.
+
+def unused(
+    size: int,
+    *,
+    length: str | None = None,
+    maximum: int | None = None,
+    since: int = 0,
+    when: Test | None = None,
+) -> Unused:
+    """Declare `size` bytes of padding, where QEMU once had a field.
+
+    With `length` there are as many times `size` bytes as that attribute says, at most `maximum`.
     """
-    shared = common(name, attribute, since, when)
-    _check_queue(name, element, maximum, factory)
-    return Queue(**shared, element=element, maximum=maximum, factory=factory, linked=False)
-
-
-def linked_queue(
-    name: str,
-    element: Element,
-    *,
-    maximum: int,
-    factory: Callable[[], Any] | None = None,
-    attribute: str | None = None,
-    since: int = 0,
-    when: Test | None = None,
-) -> Queue:
-    """Declare a list or deque as QEMU's QTAILQ: byte 1 before each element, byte 0 at the end."""
-    shared = common(name, attribute, since, when)
-    _check_queue(name, element, maximum, factory)
-    return Queue(**shared, element=element, maximum=maximum, factory=factory, linked=True)
-
-
-def unused(size: int, *, since: int = 0, when: Test | None = None) -> Unused:
-    """Declare `size` bytes of padding, where QEMU once had a field."""
     shared = common("unused", "unused", since, when)
-    _check_positive("unused", "size", size)
-    return Unused(**shared, size=size)
+    check_positive("unused", "size", size)
+    if length is None:
+        if maximum is not None:
+            raise wrong("unused", "has maximum= and no length=", "leave it out")
+        return Unused(**shared, size=size)
+    check_length("unused", length, maximum)
+    assert maximum is not None
+    return Unused(**shared, size=size, length=length, maximum=maximum)
 
 
-def _check_positive(name: str, what: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise wrong(name, f"has {what} {value!r}", f"give a {what} of at least 1")
-
-
-def _check_length(name: str, length: object, maximum: object) -> None:
-    if not isinstance(length, str) or not length.isidentifier():
-        raise wrong(name, f"has length={length!r}", "name the attribute that holds the length")
-    if length == name:
-        raise wrong(name, "is its own length", "name the attribute that holds the length")
-    _check_positive(name, "maximum", maximum)
-
-
-def _check_scalar(name: str, element: object, instead: str) -> None:
-    if not isinstance(element, ScalarType):
-        raise wrong(
-            name,
-            f"has elements {element!r}",
-            f"use a scalar such as vm.u8, or {instead} for objects",
-        )
-
-
-def _check_description(name: str, description: object) -> None:
-    # Imported late: a description is made of fields, so fields cannot import it first.
-    from stressor.vmstate.description import Description
-
-    if not isinstance(description, Description):
-        raise wrong(name, f"has {description!r} for a description", "give a vm.Description")
-    if description.needed is not None:
-        raise wrong(
-            name,
-            f"embeds {description.name!r}, which has needed=",
-            "only subsections have it; use when= on the field",
-        )
-
-
-def _check_queue(name: str, element: object, maximum: object, factory: object) -> None:
-    _check_positive(name, "maximum", maximum)
-    check_callable(name, factory=factory)
-    if isinstance(element, ScalarType):
-        if factory is not None:
-            raise wrong(name, "is a queue of numbers and has factory=", "leave it out")
+def _check_version(name: str, description: Description, version: object) -> None:
+    if version is None:
         return
-    _check_description(name, element)
-    if factory is None:
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise wrong(name, f"has version {version!r}", "give a version of the description")
+    if not description.minimum_version <= version <= description.version:
         raise wrong(
-            name, "is a queue of objects and has no factory=", "give one, such as the class"
+            name,
+            f"has version {version} of {description.name!r}, which has "
+            f"{description.minimum_version} to {description.version}",
+            "give one of those",
         )

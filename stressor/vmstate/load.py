@@ -7,10 +7,9 @@ versions, subsections in another order, and bytes that are wrong, of which it sa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
-from stressor.errors import DescriptionError, StreamError
+from stressor.errors import StreamError
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import (
     Array,
@@ -19,15 +18,18 @@ from stressor.vmstate.kinds import (
     Field,
     Queue,
     Scalar,
-    ScalarType,
     Struct,
+    Temporary,
     Timer,
+    Tree,
     Unused,
 )
-from stressor.vmstate.stage import MUTABLE, Stage, Staged
+from stressor.vmstate.load_many import read_array, read_queue, read_tree
+from stressor.vmstate.stage import Stage, Staged, container_of
+from stressor.vmstate.visitor import Reader
 from stressor.vmstate.wire import NamedField, WireReader
 
-__all__ = ["check_version", "load_body", "name_body"]
+__all__ = ["Loader", "check_version", "load_body", "name_body", "read_body"]
 
 
 def load_body(
@@ -37,11 +39,17 @@ def load_body(
 
     `path` stands in front of names, `base` is the offset of `data` in the whole stream.
     """
-    reader = WireReader(bytes(data), base=base)
+    read_body(description, obj, WireReader(bytes(data), base=base), version, path)
+
+
+def read_body(
+    description: Description, obj: Any, reader: Reader, version: int, path: str = ""
+) -> None:
+    """Load what a reader of any format has, as `load_body` does."""
     whole = path.removesuffix(".") or description.name
     check_version(description, version, whole, reader.offset)
     stage = Stage()
-    _Loader(reader, stage).whole(description, obj, version, path, whole)
+    Loader(reader, stage).whole(description, obj, version, path, whole)
     stage.commit(description, obj, whole, reader.offset)
 
 
@@ -57,7 +65,7 @@ def name_body(
     reader = WireReader(bytes(data), base=base, naming=True)
     whole = path.removesuffix(".") or description.name
     check_version(description, version, whole, reader.offset)
-    _Loader(reader, None).whole(description, obj, version, path, whole)
+    Loader(reader, None).whole(description, obj, version, path, whole)
     return reader.named or []
 
 
@@ -77,25 +85,20 @@ def check_version(description: Description, version: int, path: str, offset: int
         )
 
 
-class _Loader:
+class Loader:
     """Walks a description over a reader; stages what it reads, when there is a stage."""
 
-    def __init__(self, reader: WireReader, stage: Stage | None) -> None:
-        self._reader = reader
-        self._stage = stage
+    def __init__(self, reader: Reader, stage: Stage | None) -> None:
+        self.reader = reader
+        self.stage = stage
 
     def whole(
         self, description: Description, obj: Any, version: int, path: str, whole: str
     ) -> None:
+        """Read one body, and refuse what is left over."""
         staged: dict[str, Any] = {}
         self._body(description, obj, version, path, Staged(obj, staged), staged)
-        if self._reader.remaining:
-            found = self._reader.subsection(path, description.name)
-            if found is not None:
-                raise self._reader.refuse(
-                    whole, f"no subsection {found[0]!r} is known, or it is here again"
-                )
-            raise self._reader.refuse(whole, f"{self._reader.remaining} bytes too many")
+        self.reader.finished(path, whole, description.name)
 
     def _body(
         self,
@@ -112,8 +115,8 @@ class _Loader:
                 self._field(field, obj, path, view, staged)
         if description.subsections:
             self._subsections(description, obj, path, view, staged)
-        if self._stage is not None and description.post_load is not None:
-            self._stage.hook(description.post_load, obj, version)
+        if self.stage is not None and description.post_load is not None:
+            self.stage.hook(description.post_load, obj, version)
 
     def _present(self, field: Field, path: str, view: Staged) -> bool:
         if field.when is None:
@@ -123,7 +126,7 @@ class _Loader:
         except AttributeError as error:
             if object.__getattribute__(view, "_live") is not None:
                 raise
-            raise self._reader.refuse(
+            raise self.reader.refuse(
                 path + field.name, f"whether it is there cannot be told without the device: {error}"
             ) from error
 
@@ -132,8 +135,8 @@ class _Loader:
     ) -> None:
         known = {subsection.name: subsection for subsection in description.subsections}
         while True:
-            start = self._reader.offset
-            found = self._reader.subsection(path, description.name)
+            start = self.reader.offset
+            found = self.reader.subsection(path, description.name)
             if found is None:
                 return
             name, version = found
@@ -146,6 +149,7 @@ class _Loader:
                 )
             check_version(subsection, version, f"{path}({name})", start)
             self._body(subsection, obj, version, path, view, staged)
+            self.reader.leave(path, name)
 
     def _field(
         self, field: Field, obj: Any, path: str, view: Staged, staged: dict[str, Any]
@@ -154,162 +158,139 @@ class _Loader:
         value: Any = None
         match field:
             case Scalar():
-                value = self._scalar(field, obj, name)
+                value = self._scalar(field, obj, name, view)
             case Buffer():
-                size = field.size if field.length is None else self._length(field, name, view)
-                value = self._reader.buffer(name, size)
-                self._fill(field, obj, name, value)
+                value = self._buffer(field, obj, name, view)
             case Array():
-                count = field.count if field.length is None else self._length(field, name, view)
-                value = self._array(field, obj, name, count)
+                value = read_array(self, field, obj, name, self._count(field, name, view))
             case Struct():
                 inner = None if obj is None else getattr(obj, field.attribute)
-                value = self._object(field.description, inner, name + ".")
+                if inner is None and obj is not None:
+                    raise self.missing(name)
+                value = self.object(field.description, inner, name + ".", field.version)
+            case Temporary():
+                inner = None if obj is None else field.factory(obj)
+                value = self.object(field.description, inner, name + ".", field.version)
             case Bitmap():
-                value = self._reader.bitmap(name, field.bits)
+                bits = field.bits
+                if field.length is not None:
+                    bits = self._length(field.length, field.bits, 1, name, view)
+                value = self.reader.bitmap(name, bits)
                 self._assign(field, obj, value)
             case Timer():
-                deadline = self._reader.timer(name)
-                self._assign(field, obj, deadline)
-                value = Staged(
-                    None if obj is None else getattr(obj, field.attribute), {"deadline": deadline}
-                )
+                value = self.timer(name, None if obj is None else getattr(obj, field.attribute))
             case Queue():
-                value = self._queue(field, obj, name)
+                value = read_queue(self, field, obj, name)
+            case Tree():
+                value = read_tree(self, field, obj, name)
             case Unused():
-                self._reader.unused(f"{path}(unused)", field.size)
+                self._unused(field, f"{path}(unused)", view)
                 return
         staged[field.name] = staged[field.attribute] = value
 
-    def _scalar(self, field: Scalar, obj: Any, name: str) -> Any:
-        value = self._reader.scalar(name, field.type)
+    def _scalar(self, field: Scalar, obj: Any, name: str, view: Staged) -> Any:
+        value = self.reader.scalar(name, field.type)
         if field.equal and obj is not None:
             live = getattr(obj, field.attribute)
             if live != value and not (live != live and value != value):
-                raise self._reader.refuse(
+                raise self.reader.refuse(
                     name, f"is {value!r}, and must be {live!r} as on this device", field.type.size
                 )
+        if field.maximum is not None:
+            self._bound(field, name, value, view)
         self._assign(field, obj, value)
         return value
 
-    def _length(self, field: Buffer | Array, name: str, view: Staged) -> int:
-        assert field.length is not None
-        try:
-            length = getattr(view, field.length)
-        except AttributeError as error:
-            raise self._reader.refuse(
-                name,
-                f"its length {field.length!r} is not in the stream and cannot be told without the device",
-            ) from error
-        if not isinstance(length, int) or not 0 <= length <= field.maximum:
-            raise self._reader.refuse(
-                name, f"its length {field.length} is {length!r}, and may be 0 to {field.maximum}"
+    def _bound(self, field: Scalar, name: str, value: int, view: Staged) -> None:
+        limit: Any = field.maximum
+        if isinstance(limit, str):
+            limit = getattr(view, limit, None)  # None: only the device can tell
+        if value < 0 or (limit is not None and value > limit):
+            known = "up" if limit is None else f"to {limit}"
+            raise self.reader.refuse(
+                name, f"is {value}, and may be 0 {known} on this device", field.type.size
             )
-        return length
 
-    def _object(self, description: Description, obj: Any, path: str) -> Staged:
+    def _unused(self, field: Unused, name: str, view: Staged) -> None:
+        times = 1
+        if field.length is not None:
+            times = self._length(field.length, field.maximum, 1, name, view)
+        self.reader.unused(name, times * field.size)
+
+    def _buffer(self, field: Buffer, obj: Any, name: str, view: Staged) -> bytes:
+        size = field.size
+        if field.length is not None:
+            size = self._length(field.length, field.maximum, field.multiply, name, view)
+        data = self.reader.buffer(name, size, field.start or 0)
+        self.fill(field, obj, name, data)
+        return data
+
+    def _count(self, field: Array, name: str, view: Staged) -> int:
+        if field.length is None:
+            return field.count
+        return self._length(field.length, field.maximum, field.multiply, name, view)
+
+    def _length(self, named: str, maximum: int, multiply: int, name: str, view: Staged) -> int:
+        """Return how many items travel, as the attribute `named` says."""
+        try:
+            length = getattr(view, named)
+        except AttributeError as error:
+            raise self.reader.refuse(
+                name,
+                f"its length {named!r} is not in the stream and cannot be told without the device",
+            ) from error
+        if not isinstance(length, int) or not 0 <= length * multiply <= maximum:
+            times = f" times {multiply}" if multiply != 1 else ""
+            raise self.reader.refuse(
+                name, f"its length {named} is {length!r}{times}, and may be 0 to {maximum}"
+            )
+        return length * multiply
+
+    def object(
+        self, description: Description, obj: Any, path: str, version: int | None = None
+    ) -> Staged:
+        """Read the body of an embedded object, and return a view of it as it will be."""
         staged: dict[str, Any] = {}
         view = Staged(obj, staged)
-        self._body(description, obj, description.version, path, view, staged)
+        if version is None:
+            version = description.version
+        self._body(description, obj, version, path, view, staged)
         return view
 
-    def _array(self, field: Array, obj: Any, name: str, count: int) -> list[Any]:
-        element = field.element
-        if isinstance(element, ScalarType):
-            self._demand(name, count * element.size)
-            values = [self._reader.scalar(f"{name}[{index}]", element) for index in range(count)]
-            self._fill(field, obj, name, values)
-            return values
-        if obj is None:
-            return [self._object(element, None, f"{name}[{index}].") for index in range(count)]
-        objects = list(self._container(field, obj))
-        if field.fixed or field.length is None:
-            if (count > len(objects)) if field.fixed else (count != len(objects)):
-                raise self._reader.refuse(
-                    name, f"{count} elements, and the device has {len(objects)}"
-                )
-            chosen = objects[:count]
-        else:
-            chosen = objects[:count]
-        views = []
-        for index in range(count):
-            if index == len(chosen):
-                assert field.factory is not None
-                chosen.append(field.factory())
-            views.append(self._object(element, chosen[index], f"{name}[{index}]."))
-        if self._stage is not None and len(chosen) != len(objects) and not field.fixed:
-            self._stage.fill(obj, field, chosen)
-        return views
+    def missing(self, name: str) -> StreamError:
+        """Return the error for a part that is in the stream and not on the device."""
+        return self.reader.refuse(name, "is in the stream, and None on this device")
 
-    def _queue(self, field: Queue, obj: Any, name: str) -> list[Any]:
-        element, reader = field.element, self._reader
-        values: list[Any] = []
-        views: list[Any] = []
-        indexes: Iterable[int] = self._links(field, name)
-        if not field.linked:
-            count = reader.count(f"{name}.count", field.maximum)
-            if isinstance(element, ScalarType):
-                self._demand(name, count * element.size)
-            indexes = range(count)
-        for index in indexes:
-            if isinstance(element, ScalarType):
-                values.append(reader.scalar(f"{name}[{index}]", element))
-                continue
-            item = None
-            if obj is not None:
-                assert field.factory is not None
-                item = field.factory()
-            values.append(item)
-            views.append(self._object(element, item, f"{name}[{index}]."))
-        self._fill(field, obj, name, values)
-        return views or values
-
-    def _links(self, field: Queue, name: str) -> Iterable[int]:
-        index = 0
-        while self._reader.more(f"{name}.more[{index}]"):
-            if index == field.maximum:
-                raise self._reader.refuse(name, f"more than {field.maximum} elements", 1)
-            yield index
-            index += 1
-
-    def _demand(self, name: str, size: int) -> None:
-        """Refuse a length before anything is allocated for it."""
-        if size > self._reader.remaining:
-            raise self._reader.refuse(
-                name, f"needs {size} bytes, and {self._reader.remaining} are left: truncated"
-            )
+    def timer(self, name: str, timer: Any) -> Staged:
+        """Read the deadline of a timer, which may be None without a device."""
+        deadline = self.reader.timer(name)
+        if self.stage is not None:
+            self.stage.deadline(timer, deadline)
+        return Staged(timer, {"deadline": deadline})
 
     def _assign(self, field: Field, obj: Any, value: Any) -> None:
-        if self._stage is not None:
-            self._stage.assign(obj, field, value)
+        if self.stage is not None:
+            self.stage.assign(obj, field, value)
 
-    def _fill(self, field: Buffer | Array | Queue, obj: Any, name: str, items: Any) -> None:
-        if self._stage is None:
+    def fill(self, field: Field, obj: Any, name: str, items: Any) -> None:
+        """Stage what a container will hold, all of it, or the part that travels."""
+        if self.stage is None:
             return
-        container = self._container(field, obj)
-        if not isinstance(field, Queue) and field.fixed:
-            if len(items) > len(container):
-                raise self._reader.refuse(
-                    name, f"{len(items)} items, and there is room for {len(container)}"
+        container = container_of(obj, field)
+        if isinstance(field, Buffer | Array) and (field.fixed or field.start is not None):
+            start = field.start or 0
+            if start + len(items) > len(container):
+                raise self.reader.refuse(
+                    name, f"{len(items)} items, and there is room for {len(container) - start}"
                 )
-            items = [*items, *list(container)[len(items) :]]
+            self.stage.fill_part(obj, field, start, items)
+            return
         if (
             isinstance(container, deque)
             and container.maxlen is not None
             and len(items) > container.maxlen
         ):
-            raise self._reader.refuse(
+            raise self.reader.refuse(
                 name, f"{len(items)} items, and there is room for {container.maxlen}"
             )
-        self._stage.fill(obj, field, items)
-
-    def _container(self, field: Field, obj: Any) -> Any:
-        container = getattr(obj, field.attribute)
-        if not isinstance(container, MUTABLE) and not isinstance(container, bytes | tuple):
-            raise DescriptionError(
-                type(obj).__name__,
-                field.attribute,
-                f"holds {type(container).__name__}, which cannot be filled",
-                "give it a bytearray, list or deque before loading",
-            )
-        return container
+        self.stage.fill(obj, field, items)

@@ -12,11 +12,15 @@ from stressor.vmstate.kinds import (
     Bitmap,
     Buffer,
     Declaration,
+    Element,
     Field,
     Queue,
     Scalar,
     ScalarType,
     Struct,
+    Temporary,
+    TimerType,
+    Tree,
     Unused,
 )
 
@@ -59,11 +63,19 @@ class Names:
         self._declared[_INDEX.sub("", path)] = part.declared
         if isinstance(part, Struct):
             self.add(part.description, attribute + ".", path + ".")
-        elif isinstance(part, Array | Queue) and isinstance(part.element, Description):
-            self.add(part.element, attribute + "[].", path + "[].")
+        elif isinstance(part, Temporary):
+            self._add_named_only(part.description, path + ".")
+        elif isinstance(part, Array | Queue | Tree) and isinstance(part.element, Description):
+            index = "[][]." if isinstance(part, Array) and part.columns else "[]."
+            self.add(part.element, attribute + index, path + index)
+            if isinstance(part, Tree):
+                self._width[_INDEX.sub("", path) + ".key"] = 0 if part.key else 8
+                if part.key is not None:
+                    self._add_named_only(part.key, path + ".key.")
         elif isinstance(part, Array | Queue | Buffer):
             width = 1 if isinstance(part, Buffer) else _size(part.element)
-            self._add_value(attribute + "[]", path + "[]", width)
+            index = "[][]" if isinstance(part, Array) and part.columns else "[]"
+            self._add_value(attribute + index, path + index, width)
             if isinstance(part, Buffer):
                 # An attribute that holds bytes (not a bytearray) is one value to who walks it.
                 self.attributes[attribute] = path + "[]"
@@ -71,6 +83,13 @@ class Names:
             self._add_value(attribute, path, (part.bits + 63) // 64 * 8)
         else:
             self._add_value(attribute, path, part.type.size if isinstance(part, Scalar) else 8)
+
+    def _add_named_only(self, description: Description, path_prefix: str) -> None:
+        """Add the names of what no attribute of the object carries."""
+        inner = Names()
+        inner.add(description, "", path_prefix)
+        self._declared.update(inner._declared)
+        self._width.update(inner._width)
 
     def _add_value(self, attribute: str, path: str, width: int) -> None:
         self.attributes.setdefault(attribute, path)
@@ -84,5 +103,5 @@ def collect_names(description: Description) -> Names:
     return names
 
 
-def _size(element: ScalarType | Description) -> int:
-    return element.size if isinstance(element, ScalarType) else 0
+def _size(element: Element) -> int:
+    return element.size if isinstance(element, ScalarType | TimerType) else 0

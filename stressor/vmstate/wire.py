@@ -1,24 +1,21 @@
-"""QEMU's binary format: big-endian, nothing aligned, subsections with a header.
-
-`WireWriter` and `WireReader` are one format; the walks in `save` and `load` know no other thing
-about it than their methods. Another format is another such pair.
-"""
+"""QEMU's binary format: big-endian, nothing aligned, subsections with a header."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stressor.errors import StreamError
+from stressor.vmstate.visitor import Reader, Writer
 
 if TYPE_CHECKING:
     from stressor.vmstate.description import Description
     from stressor.vmstate.kinds import ScalarType
 
-__all__ = ["SUBSECTION", "NamedField", "WireReader", "WireWriter", "subsection_header"]
+__all__ = ["NULL", "SUBSECTION", "NamedField", "WireReader", "WireWriter", "subsection_header"]
 
 SUBSECTION: Final = 5
 NOT_ARMED: Final = -1
+NULL: Final = 0x30  # '0', for None in an array of pointers
 
 
 class NamedField(NamedTuple):
@@ -37,51 +34,55 @@ def subsection_header(description: Description) -> bytes:
     return bytes((SUBSECTION, len(name))) + name + struct.pack(">I", description.version)
 
 
-class WireWriter:
-    """Collects the bytes of one body, and the size of each piece in `layout`. Values were checked."""
+class WireWriter(Writer):
+    """Collects the bytes of one body, and the size of each piece in `layout`."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self.layout: list[tuple[str, int]] = []
 
-    def scalar(self, path: str, type: ScalarType, value: float) -> None:
-        self._add(path, struct.pack(">" + type.code, value))
+    def scalar(self, path: str, type: ScalarType, value: Any) -> None:
+        self._add(path, type.name, struct.pack(">" + type.code, value), value)
 
-    def buffer(self, path: str, data: bytes) -> None:
-        self._add(path, data)
+    def buffer(self, path: str, data: bytes, start: int = 0) -> None:
+        self._add(path, "buffer", data, data)
 
     def bitmap(self, path: str, bits: int, value: int) -> None:
         words = [value >> shift & 0xFFFF_FFFF_FFFF_FFFF for shift in range(0, bits, 64)]
-        self._add(path, struct.pack(f">{len(words)}Q", *words))
+        self._add(path, "bitmap", struct.pack(f">{len(words)}Q", *words), value)
 
     def timer(self, path: str, deadline: int | None) -> None:
-        self._add(path, struct.pack(">q", NOT_ARMED if deadline is None else deadline))
+        raw = NOT_ARMED if deadline is None else deadline
+        self._add(path, "timer", struct.pack(">q", raw), deadline)
 
     def unused(self, path: str, size: int) -> None:
-        self._add(path, bytes(size))
+        self._add(path, "unused", bytes(size), None)
 
     def count(self, path: str, count: int) -> None:
-        self._add(path, struct.pack(">I", count))
+        self._add(f"{path}.count", "count", struct.pack(">I", count), count)
 
-    def more(self, path: str, more: bool) -> None:
-        self._add(path, b"\1" if more else b"\0")
+    def more(self, path: str, index: int, more: bool) -> None:
+        self._add(f"{path}.more[{index}]", "marker", b"\1" if more else b"\0", int(more))
+
+    def null(self, path: str) -> None:
+        self._add(path, "null", bytes([NULL]), None)
 
     def subsection(self, path: str, description: Description) -> None:
-        self._add(f"{path}({description.name})", subsection_header(description))
+        header = subsection_header(description)
+        self._add(f"{path}({description.name})", "subsection", header, description.version)
 
     def finish(self) -> bytes:
         return b"".join(self._pieces)
 
-    def _add(self, path: str, piece: bytes) -> None:
+    def _add(self, path: str, kind: str, piece: bytes, value: Any) -> None:
         self.layout.append((path, len(piece)))
         self._pieces.append(piece)
 
 
-class WireReader:
+class WireReader(Reader):
     """Takes one body apart, and names each piece in `named` when asked to.
 
-    Every method raises StreamError with path and offset for what cannot be; `base` is the offset of
-    `data` in the whole stream.
+    `base` is the offset of `data` in the whole stream.
     """
 
     def __init__(self, data: bytes, *, base: int = 0, naming: bool = False) -> None:
@@ -98,9 +99,20 @@ class WireReader:
     def remaining(self) -> int:
         return len(self._data) - self._position
 
-    def refuse(self, path: str, problem: str, back: int = 0) -> StreamError:
-        """Return the error that something `back` bytes ago makes no sense."""
-        return StreamError(path, self.offset - back, problem)
+    def demand(self, path: str, size: int) -> None:
+        if size > self.remaining:
+            raise self.refuse(
+                path, f"needs {size} bytes, and {self.remaining} are left: truncated"
+            )
+
+    def finished(self, path: str, whole: str, parent: str) -> None:
+        if self.remaining:
+            found = self.subsection(path, parent)
+            if found is not None:
+                raise self.refuse(
+                    whole, f"no subsection {found[0]!r} is known, or it is here again"
+                )
+            raise self.refuse(whole, f"{self.remaining} bytes too many")
 
     def scalar(self, path: str, type: ScalarType) -> Any:
         piece = self._take(path, type.size)
@@ -113,12 +125,12 @@ class WireReader:
         self._name(path, type.name, type.size, value)
         return value
 
-    def buffer(self, path: str, size: int) -> bytes:
+    def buffer(self, path: str, size: int, start: int = 0) -> bytes:
         piece = self._take(path, size)
         if self.named is not None:
-            start = self.offset - size
+            at = self.offset - size
             self.named += [
-                NamedField(f"{path}[{index}]", "buffer", start + index, 1, byte)
+                NamedField(f"{path}[{start + index}]", "buffer", at + index, 1, byte)
                 for index, byte in enumerate(piece)
             ]
         return piece
@@ -144,18 +156,28 @@ class WireReader:
         self._name(path, "unused", size, self._take(path, size))
 
     def count(self, path: str, maximum: int) -> int:
+        path += ".count"
         count = int.from_bytes(self._take(path, 4))
         if count > maximum:
             raise self.refuse(path, f"{count} elements, and there may be at most {maximum}", 4)
         self._name(path, "count", 4, count)
         return count
 
-    def more(self, path: str) -> bool:
+    def more(self, path: str, index: int) -> bool:
+        path += f".more[{index}]"
         marker = self._take(path, 1)[0]
         if marker > 1:
             raise self.refuse(path, f"{marker:#x} is neither an element (1) nor the end (0)", 1)
         self._name(path, "marker", 1, marker)
         return marker == 1
+
+    def null(self, path: str) -> None:
+        marker = self._take(path, 1)[0]
+        if marker != NULL:
+            raise self.refuse(
+                path, f"{marker:#x} is not {NULL:#x}, and this element is None on the device", 1
+            )
+        self._name(path, "null", 1, None)
 
     def subsection(self, path: str, parent: str) -> tuple[str, int] | None:
         """Take the header of a subsection of `parent`; None, and nothing taken, when none is next."""

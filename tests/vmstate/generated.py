@@ -35,8 +35,28 @@ KINDS = (
     "object_queue",
     "linked_object_queue",
     "unused",
-    "gated",
+    "bounded",
+    "part_buffer",
+    "part_array",
+    "part_struct_array",
+    "multiplied_variable_buffer",
+    "multiplied_variable_array",
 )
+GATED = ("gated", "optional_struct")
+RARE = (
+    "timer_array",
+    "null_array",
+    "null_struct_array",
+    "rows",
+    "rows_of_structs",
+    "tree",
+    "keyed_tree",
+    "temporary",
+    "struct_of_version",
+    "variable_bitmap",
+    "unused_variable",
+)
+"""What only the walk takes."""
 
 
 class Plain:
@@ -58,8 +78,24 @@ class Tick:
         self.deadline = deadline
 
 
+class Halves:
+    """A number of its parent, in two halves while it is saved or loaded."""
+
+    def __init__(self, parent: Plain, attribute: str) -> None:
+        self.parent, self.attribute = parent, attribute
+        self.low = self.high = 0
+
+    def split(self) -> None:
+        self.high, self.low = divmod(getattr(self.parent, self.attribute), 256)
+
+    def join(self, version: int) -> None:
+        setattr(self.parent, self.attribute, self.high * 256 + self.low)
+
+
 def plain(value: Any) -> Any:
     """Return a live value as plain data with types, to compare by."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Plain | Tick):
         return {name: plain(item) for name, item in vars(value).items()}
     if isinstance(value, list | tuple | deque):
@@ -79,9 +115,9 @@ def number(scalar: vm.ScalarType) -> st.SearchStrategy[Any]:
 class Maker:
     """Draws descriptions; `obj` collects the attributes that their fields carry."""
 
-    def __init__(self, draw: st.DrawFn, gated: bool) -> None:
+    def __init__(self, draw: st.DrawFn, gated: bool, rare: bool) -> None:
         self.draw = draw
-        self.kinds = KINDS if gated else KINDS[:-1]
+        self.kinds = KINDS + GATED * gated + RARE * rare
         self.names = 0
 
     def name(self) -> str:
@@ -124,7 +160,7 @@ class Maker:
         since = draw(st.sampled_from((0, 0, 1, 2, 3)))
         scalar = draw(st.sampled_from(SCALARS))
         count = draw(st.integers(0, 3))
-        if not depth and ("struct" in kind or "object" in kind):
+        if not depth and ("struct" in kind or "object" in kind or "tree" in kind):
             kind = "scalar"
         attributes = vars(obj)
         length, fields = f"{name}_length_kept", list[vm.Field]()
@@ -207,7 +243,103 @@ class Maker:
                 attributes[name] = draw(number(scalar))
                 fields.append(vm.boolean(switch))
                 fields.append(scalar(name, when=lambda o: getattr(o, switch)))
+            case "optional_struct":
+                inner = Plain()
+                element = self.description(self.name(), inner, depth - 1)
+                attributes[name] = inner if draw(st.booleans()) else None
+                fields.append(vm.struct(name, element, when=f"{name} is not None"))
+            case "bounded":
+                integer = draw(st.sampled_from((vm.u8, vm.u32, vm.i32)))
+                bound = draw(st.integers(0, 100))
+                attributes[f"{name}_kept"] = draw(st.integers(0, bound))
+                attributes[f"{name}_bound_kept"] = bound
+                limit = draw(st.sampled_from((None, bound, f"{name}_bound_kept")))
+                fields.append(vm.bounded(f"{name}_kept", integer, maximum=limit, since=since))
+            case "part_buffer":
+                attributes[name] = bytearray(self.values(vm.u8, 6))
+                fields.append(vm.buffer(name, 1 + count, start=draw(st.integers(0, 2))))
+            case "part_array":
+                attributes[name] = self.values(scalar, 6)
+                fields.append(vm.array(name, scalar, 1 + count, start=draw(st.integers(0, 2))))
+            case "part_struct_array":
+                element, attributes[name], _ = self.objects(depth, 2 + count)
+                fields.append(vm.struct_array(name, element, 1 + count, start=1))
+            case "multiplied_variable_buffer":
+                attributes[name] = bytearray(self.values(vm.u8, 2 * count))
+                fields.append(vm.variable_buffer(name, length=length, maximum=6, multiply=2))
+            case "multiplied_variable_array":
+                attributes[name] = self.values(scalar, 2 * count)
+                fields.append(vm.variable_array(name, scalar, length=length, maximum=6, multiply=2))
+            case _:
+                fields.append(self.rare_field(kind, name, obj, depth, count, scalar, length))
         return fields
+
+    def rare_field(
+        self,
+        kind: str,
+        name: str,
+        obj: Plain,
+        depth: int,
+        count: int,
+        scalar: vm.ScalarType,
+        length: str,
+    ) -> vm.Field:
+        draw, attributes = self.draw, vars(obj)
+        present = draw(st.lists(st.booleans(), min_size=1 + count, max_size=1 + count))
+        match kind:
+            case "timer_array":
+                deadline = st.none() | st.integers(0, 99)
+                attributes[name] = [Tick(draw(deadline)) for _ in range(3)]
+                return vm.array(name, vm.timer, 2, start=1)
+            case "null_array":
+                values = self.values(scalar, 1 + count)
+                attributes[name] = [
+                    value if there else None for there, value in zip(present, values, strict=True)
+                ]
+                return vm.array(name, scalar, 1 + count, null=True)
+            case "null_struct_array":
+                element, items, _ = self.objects(depth, 1 + count)
+                attributes[name] = [
+                    item if there else None for there, item in zip(present, items, strict=True)
+                ]
+                return vm.struct_array(name, element, 1 + count, null=True)
+            case "rows":
+                attributes[name] = [self.values(scalar, 1 + count) for _ in range(2)]
+                return vm.array(name, scalar, (2, 1 + count))
+            case "rows_of_structs":
+                element, items, factory = self.objects(depth, 2)
+                attributes[name] = [items, [factory(), factory()]]
+                return vm.struct_array(name, element, (2, 2))
+            case "tree" | "keyed_tree":
+                element, items, factory = self.objects(depth, count)
+                keyed = kind == "keyed_tree"
+                attributes[name] = {
+                    (index, -index) if keyed else index * 7: item
+                    for index, item in enumerate(items)
+                }
+                key = vm.Description("key", fields=[vm.u64("low"), vm.i8("high")])
+                return vm.tree(
+                    name, element, maximum=3, factory=factory, key=key if keyed else None
+                )
+            case "temporary":
+                source = f"{name}_whole"
+                attributes[source] = draw(st.integers(0, 0xFFFF))
+                halves = vm.Description(
+                    self.name(),
+                    fields=[vm.u8("low"), vm.u8("high")],
+                    pre_save=Halves.split,
+                    post_load=Halves.join,
+                )
+                return vm.temporary(name, halves, factory=lambda parent: Halves(parent, source))
+            case "struct_of_version":
+                attributes[name] = inner = Plain()
+                description = self.description(self.name(), inner, depth - 1)
+                return vm.struct(name, description, version=draw(st.integers(1, 3)))
+            case "variable_bitmap":
+                attributes[f"{name}_kept"] = draw(st.integers(0, (1 << count) - 1))
+                return vm.variable_bitmap(f"{name}_kept", length=length, maximum=3)
+        assert kind == "unused_variable"
+        return vm.unused(5, length=length, maximum=3)
 
 
 def clone(value: Any) -> Any:
@@ -216,6 +348,8 @@ def clone(value: Any) -> Any:
         return Plain(**{name: clone(item) for name, item in vars(value).items()})
     if isinstance(value, Tick):
         return Tick(value.deadline)
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
     if isinstance(value, bytearray | bytes):
         return type(value)(value)
     if isinstance(value, list | tuple | deque):
@@ -225,6 +359,10 @@ def clone(value: Any) -> Any:
 
 def scribble(value: Any) -> Any:
     """Return a copy with other numbers in it, of the same shape; what loading does not set stays."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {}
     if isinstance(value, Plain):
         return Plain(
             **{
@@ -244,7 +382,12 @@ def scribble(value: Any) -> Any:
 
 
 @st.composite
-def described(draw: st.DrawFn, *, gated: bool = True) -> tuple[vm.Description, Plain]:
-    """Draw a description, and an object that it fits; fields with `when=` only if `gated`."""
+def described(
+    draw: st.DrawFn, *, gated: bool = True, rare: bool = True
+) -> tuple[vm.Description, Plain]:
+    """Draw a description, and an object that it fits.
+
+    Fields with `when=` are there only if `gated`, kinds that only the walk takes only if `rare`.
+    """
     obj = Plain(other=1)
-    return Maker(draw, gated).description("dev", obj, 2), obj
+    return Maker(draw, gated, rare).description("dev", obj, 2), obj

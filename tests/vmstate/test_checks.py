@@ -27,6 +27,8 @@ def always(obj: object) -> bool:
 
 POINT = vm.Description("point", fields=[vm.u8("x")])
 
+RULED = vm.Description("ruled", fields=[vm.u8("x")], validate=[vm.Validate("x", "x > 0")])
+
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "name": (lambda: vm.u8("2nd"), "vm.2nd: is not a name; use letters, digits and _, a letter first"),
     "attribute": (lambda: vm.u8("a", attribute="b.c"), "vm.a: 'b.c' is not an attribute; give attribute= one name; use vm.struct for an attribute of an attribute"),
@@ -73,6 +75,34 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "no reason": (lambda: dev(unsaved={"cache": " "}), "dev.cache: is unsaved without a reason; say in a few words why"),
     "unsaved and described": (lambda: dev(vm.u8("a"), unsaved={"a": "why"}), "dev.a: is described and named in unsaved; remove it from one of them"),
     "unsaved and described buffer": (lambda: dev(vm.array("a", vm.u8, 2), unsaved={"a": "why"}), "dev.a: is described and named in unsaved; remove it from one of them"),
+    "bounded type": (lambda: A.bounded("a", vm.f64), f"vm.a: has {vm.f64!r} for a type; use an integer such as vm.i32"),
+    "bound": (lambda: vm.bounded("a", vm.i32, maximum=-1), "vm.a: has maximum=-1; give a number from 0 up, or an attribute"),
+    "bound's name": (lambda: vm.bounded("a", vm.i32, maximum="b.c"), "vm.a: has maximum='b.c'; name the attribute that has the bound"),
+    "odd bound": (lambda: dev(vm.boolean("n"), vm.bounded("a", vm.i32, maximum="n")), "dev.a: has the maximum 'n', which is not an integer; name an integer field or attribute"),
+    "start": (lambda: vm.buffer("a", 2, start=-1), "vm.a: has start=-1; give the first index that travels"),
+    "start of rows": (lambda: vm.array("a", vm.u8, (2, 2), start=1), "vm.a: has rows and start=; declare the rows that travel as one array each"),
+    "three dimensions": (lambda: A.array("a", vm.u8, (2, 2, 2)), "vm.a: has count (2, 2, 2); give a number, or (rows, columns)"),
+    "no columns": (lambda: vm.array("a", vm.u8, (2, 0)), "vm.a: has count 0; give a count of at least 1"),
+    "null": (lambda: A.array("a", vm.u8, 2, null=1), "vm.a: has null=1; give True or False"),
+    "null that grows": (lambda: vm.variable_array("a", vm.u8, length="n", maximum=2, null=True), "vm.a: has null elements, which no load can make; give fixed=True"),
+    "objects that grow, or null": (lambda: vm.variable_struct_array("a", POINT, length="n", maximum=2, null=True, factory=list), "vm.a: has null elements, which no load can make; give fixed=True"),
+    "timers that grow": (lambda: vm.variable_array("a", vm.timer, length="n", maximum=2), "vm.a: has timers, which no load can make; give fixed=True"),
+    "queue of timers": (lambda: A.queue("a", vm.timer, maximum=2), "vm.a: is a queue of timers, which no load can make; use vm.array"),
+    "multiply": (lambda: vm.variable_buffer("a", length="n", maximum=2, multiply=0), "vm.a: has multiply 0; give a multiply of at least 1"),
+    "struct's version": (lambda: A.struct("a", POINT, version="1"), "vm.a: has version '1'; give a version of the description"),
+    "version that the struct has not": (lambda: vm.struct("a", POINT, version=2), "vm.a: has version 2 of 'point', which has 1 to 1; give one of those"),
+    "temporary without factory": (lambda: A.temporary("a", POINT, factory=None), "vm.a: has no factory=; give a function of the object that makes it"),
+    "temporary's factory": (lambda: A.temporary("a", POINT, factory=3), "vm.a: has factory=3; give a function"),
+    "temporary with rules": (lambda: dev(vm.temporary("a", vm.Description("p", fields=[vm.struct("q", RULED)]), factory=list)), "dev.a: has the rules of 'ruled', and is gone when rules are checked; let its post_load raise ValueError instead"),
+    "tree without factory": (lambda: A.tree("a", POINT, maximum=2, factory=None), "vm.a: is a tree of objects and has no factory=; give one, such as the class"),
+    "key with a buffer": (lambda: vm.tree("a", POINT, maximum=2, factory=list, key=vm.Description("k", fields=[vm.buffer("b", 2)])), "vm.a: has the key 'k', in which 'b' is no plain number; describe a key with numbers such as vm.u64(name) only"),
+    "key with a condition": (lambda: vm.tree("a", POINT, maximum=2, factory=list, key=vm.Description("k", fields=[vm.u8("b", when="c")])), "vm.a: has the key 'k', in which 'b' is no plain number; describe a key with numbers such as vm.u64(name) only"),
+    "key with rules": (lambda: vm.tree("a", POINT, maximum=2, factory=list, key=RULED), "vm.a: has the key 'ruled', which has more or less than fields; describe a key with numbers such as vm.u64(name) only"),
+    "padding's maximum": (lambda: vm.unused(2, maximum=3), "vm.unused: has maximum= and no length=; leave it out"),
+    "padding's length": (lambda: A.unused(2, length="n"), "vm.unused: has maximum None; give a maximum of at least 1"),
+    "parts that overlap": (lambda: dev(vm.buffer("a", 2, start=0), vm.buffer("b", 2, start=1, attribute="a")), "dev.b: carries a part of 'a' that 'a' carries as well; correct start= of one of them"),
+    "part and whole": (lambda: dev(vm.buffer("a", 4), vm.buffer("b", 2, start=0, attribute="a")), "dev.b: carries the attribute 'a', as 'a' does; remove one, or give read= and write="),
+    "late length of a bitmap": (lambda: dev(vm.variable_bitmap("a", length="n", maximum=2), vm.u8("n")), "dev.a: stands before its length 'n'; move 'n' in front of it"),
     "whole with needed": (lambda: vm.Section(sub("dev")), "dev: is a section and has needed=; only subsections have it; remove it"),
     "instance": (lambda: vm.Section(dev(), instance=-1), "dev: has instance -1; give 0 or more"),
 }  # fmt: skip

@@ -24,7 +24,7 @@ def outcome(load: Any, obj: Plain) -> tuple[object, object]:
     return None, plain(obj)
 
 
-@given(described())
+@given(described(rare=False))
 def test_compiled_save_gives_the_bytes_of_the_walk(drawn: tuple[Description, Plain]) -> None:
     description, obj = drawn
     expected = walk(description, obj).finish()
@@ -35,7 +35,7 @@ def test_compiled_save_gives_the_bytes_of_the_walk(drawn: tuple[Description, Pla
         assert description.pack(obj)[0] == expected
 
 
-@given(described(gated=False))
+@given(described(gated=False, rare=False))
 def test_compiled_load_takes_what_was_saved(drawn: tuple[Description, Plain]) -> None:
     description, obj = drawn
     data = description.save(obj)
@@ -95,6 +95,26 @@ def test_a_truncation_is_refused_or_is_a_whole_body_itself(
             target = clone(obj)
         else:
             assert after == plain(obj)
+
+
+@given(described(), st.data())
+def test_damaged_bytes_are_refused_or_give_something_that_saves(
+    drawn: tuple[Description, Plain], data: st.DataObject
+) -> None:
+    description, obj = drawn
+    saved = bytearray(description.save(obj))
+    for _ in range(data.draw(st.integers(1, 4), label="damages")):
+        index = data.draw(st.integers(0, len(saved)), label="index")
+        end = index + data.draw(st.integers(0, 9), label="size")
+        saved[index:end] = data.draw(st.binary(max_size=9), label="bytes")
+    target = scribble(obj)
+
+    error, after = outcome(lambda target: description.load(target, bytes(saved)), target)
+
+    if error is None:
+        description.save(target)
+    else:
+        assert after == plain(scribble(obj)), "a refused load changed the object"
 
 
 @given(described(gated=False), st.data())

@@ -32,7 +32,7 @@ POINT = vm.Description("point", fields=[vm.u8("x")])
         (vm.array("a", vm.boolean, 2), [True, 1], "a[1]: holds 1, and a boolean is True or False; assign bool(...)"),
         (vm.array("a", vm.u8, 2), 7, "a: holds int, and an array is a list"),
         (vm.struct("a", POINT), Plain(x=256), "a.x: holds 0x100, and u8 takes 0x0 to 0xff; mask it where it is assigned, or declare a wider field"),
-        (vm.struct("a", POINT), None, "a.x: NoneType has no attribute 'x'; assign it in __init__"),
+        (vm.struct("a", POINT), None, "a: is None; say with when= when it travels"),
         (vm.struct_array("a", POINT, 2), [Plain(x=1), Plain(x=-1)], "a[1].x: holds -0x1, and u8 takes 0x0 to 0xff; mask it where it is assigned, or declare a wider field"),
         (vm.bitmap("a", 3), 8, "a: holds 0x8, and has 3 bits; mask it where it is assigned"),
         (vm.bitmap("a", 3), -1, "a: holds -0x1, and has 3 bits; mask it where it is assigned"),
