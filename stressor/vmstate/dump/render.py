@@ -18,7 +18,10 @@ from stressor.vmstate.kinds import (
     Scalar,
     ScalarType,
     Struct,
+    Temporary,
     Timer,
+    TimerType,
+    Tree,
     Unused,
 )
 
@@ -86,25 +89,33 @@ def _shape(field: Field) -> _Shape:
             return _Shape(field.type.name, field.type.size)
         case Buffer():
             return _Shape("buffer" if field.length is None else "variable buffer", field.size)
-        case Struct():
+        case Struct() | Temporary():
             return _Shape(None, _size(field.description), None, field.description)
+        case Bitmap() if field.length is not None:
+            return _Shape("variable bitmap", 0)
         case Bitmap():
             return _Shape("bitmap", (field.bits + 63) // 64 * 8)
         case Timer():
             return _Shape("timer", 8)
+        case Unused() if field.length is not None:
+            return _Shape("variable padding", 0)
         case Unused():
             return _Shape(None, field.size)
+        case Array(null=True):
+            return _elements("variable array with nulls", field.element, None)
         case Array(length=None):
             return _elements("array", field.element, field.count)
         case Array():
             return _elements("variable array", field.element, None)
+        case Tree():
+            return _elements("variable tree", field.element, None)
         case Queue():
             return _elements("linked queue" if field.linked else "queue", field.element, None)
     raise TypeError(f"no shape for {type(field).__name__}")
 
 
 def _elements(what: str, element: Element, count: int | None) -> _Shape:
-    if isinstance(element, ScalarType):
+    if isinstance(element, ScalarType | TimerType):
         return _Shape(f"{what} of {element.name}", element.size, count)
     return _Shape(what, _size(element), count, element)
 

@@ -42,6 +42,16 @@ def plain(description: vm.Description) -> dict[str, Any]:
         (vm.queue("a", vm.u8, maximum=9), {"size": 1, "type": "queue of u8"}),
         (vm.linked_queue("a", vm.u8, maximum=9), {"size": 1, "type": "linked queue of u8"}),
         (vm.unused(7), {"field": "unused", "size": 7}),
+        (
+            vm.unused(7, length="n", maximum=9),
+            {"field": "unused", "size": 0, "type": "variable padding"},
+        ),
+        (vm.variable_bitmap("a", length="n", maximum=65), {"size": 0, "type": "variable bitmap"}),
+        (vm.array("a", vm.timer, 3), {"num": 3, "size": 8, "type": "array of timer"}),
+        (
+            vm.array("a", vm.u8, 3, null=True),
+            {"size": 1, "type": "variable array with nulls of u8"},
+        ),
     ],
     ids=lambda value: value.name if isinstance(value, vm.Field) else "",
 )
@@ -63,6 +73,8 @@ def test_a_field_has_qemus_keys(field: vm.Field, expected: dict[str, object]) ->
             {"size": 5, "type": "variable array"},
         ),
         (vm.queue("a", ITEM, maximum=9, factory=Plain), {"size": 5, "type": "queue"}),
+        (vm.temporary("a", ITEM, factory=lambda _: Plain()), {"size": 5}),
+        (vm.tree("a", ITEM, maximum=9, factory=Plain), {"size": 5, "type": "variable tree"}),
     ],
 )
 def test_a_field_of_objects_has_their_description(
