@@ -398,3 +398,34 @@ def test_pytest_is_not_imported() -> None:
     code = "import sys, stressor.vmstate.checking; print('pytest' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_part_may_end_where_its_subsection_would_begin() -> None:
+    more = vm.Description("part/more", fields=[vm.u8("y")], needed="y != 0")
+    part = vm.Description("part", fields=[vm.u8("x")], subsections=[more])
+    queued = vm.Description(
+        "dev", fields=[vm.queue("parts", part, maximum=2, factory=lambda: Plain(x=0, y=0))]
+    )
+
+    for check in description_checks(queued, lambda: Plain(parts=[Plain(x=1, y=2)])):
+        check()
+
+
+def test_only_what_travels_of_a_longer_list_is_moved() -> None:
+    fixed = vm.Description(
+        "dev",
+        fields=[
+            vm.u8("n"),
+            vm.variable_buffer("data", length="n", maximum=3, fixed=True),
+            vm.variable_array("words", vm.u16, length="n", maximum=3, fixed=True),
+        ],
+    )
+
+    def make() -> Plain:
+        return Plain(n=1, data=bytearray(3), words=[0, 0, 0])
+
+    names = [check.id for check in description_checks(fixed, make)]
+    for check in description_checks(fixed, make):
+        check()
+
+    assert {"dev.data: round trip", "dev.words: round trip"} <= {*names}

@@ -252,7 +252,9 @@ class _Checks:
         data = self._description.save(obj)
         for piece in self._named(obj, data):
             if place.owns(piece.path):
-                for end in range(piece.offset, piece.offset + piece.size):
+                # What ends where a subsection could begin may be whole without it.
+                first = piece.offset + (piece.kind == "subsection")
+                for end in range(first, piece.offset + piece.size):
                     self._refused(obj, data[:end], f"{end} of {len(data)} bytes were taken")
 
     def _damaged(self, place: Place, damage: Any) -> None:
