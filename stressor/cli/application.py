@@ -26,6 +26,7 @@ _VERBS = {
     "inspect": "inspect",
     "describe": "describe",
     "check": "check",
+    "doctor": "doctor",
 }
 """Each verb is a module of `stressor.cli`, and the name of its command there."""
 
