@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -57,6 +58,7 @@ def measure(*, whole: bool) -> list[Row]:
         times = _find(bug, seeds, limit)
         ratios.append(times.ratio)
         rows.append(_row(bug.__name__, times))
+        print(f"  {rows[-1].what}: {rows[-1].ratio}", file=sys.stderr, flush=True)
     middle = median(ratios)
     rows.append(
         Row(
