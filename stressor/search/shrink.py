@@ -111,13 +111,20 @@ def simpler(step: Step) -> Sequence[Step]:
     if isinstance(step, Cycle):
         return [cycle for cycle in _simpler_cycles(step) if cycle != step]
     steps: list[Step] = []
-    for position, argument in enumerate(step.arguments):
-        # leading integers of a register access are its offset and width, which say what it is
-        if "." in step.name and position < 2 and len(step.arguments) >= 2 and not step.name.startswith("clock"):
-            continue
+    for position, argument in enumerate(step.arguments[_naming(step) :], _naming(step)):
         for value in _simpler_values(argument):
             steps.append(Operation(step.name, (*step.arguments[:position], value, *step.arguments[position + 1 :])))
     return steps
+
+
+def _naming(step: Operation) -> int:
+    """Return how many arguments say what an access is, and have no simpler ones: a register's offset
+    and width, and the region in front of them where there are several."""
+    if "." not in step.name or step.name.startswith("clock") or not step.arguments:
+        return 0
+    if isinstance(step.arguments[0], str):
+        return 3
+    return 2 if len(step.arguments) >= 2 else 0
 
 
 def _simpler_cycles(cycle: Cycle) -> list[Cycle]:

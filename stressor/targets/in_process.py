@@ -216,11 +216,7 @@ class InProcessTarget:
     def _put(self, snapshot: Snapshot, load: Callable[[Any, bytes, Any], Any]) -> list[object]:
         board: Any = snapshot.board
         now, levels, beside, kept = board
-        self._clock.now = now
-        lines = self._lines
-        if [*map(_level, lines)] != levels:
-            for line, level in zip(lines, levels):  # noqa: B905  # one device's lines both
-                line.level = level
+        self._restore_board(now, levels)
         outputs = self._outputs
         outputs.clear()
         device = load(self.device, snapshot.data, beside)
@@ -231,10 +227,11 @@ class InProcessTarget:
             self._binding.live.put_back(self.device, kept, self.repairs)
         return emitted
 
-    def _restore_board(self, now: int, levels: Sequence[int]) -> None:
+    def _restore_board(self, now: int, levels: list[int]) -> None:
         self._clock.now = now
-        for line, level in zip(self._lines, levels, strict=True):
-            line.level = level
+        if [*map(_level, self._lines)] != levels:  # mostly none moved
+            for line, level in zip(self._lines, levels, strict=True):
+                line.level = level
 
     def examine(self) -> bytes:
         return self._digest(self.device)

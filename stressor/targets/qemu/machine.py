@@ -77,7 +77,7 @@ class Machine:
 
     def load(self, devices: bytes) -> None:
         """Load device sections, and leave memory as it is. Raises StreamError when QEMU refuses."""
-        self._load(self.frame.start + devices[_HEADER:] + b'\x06\0\0\0\x02{}')
+        self._load(self.frame.start + devices[_HEADER:] + b"\x06\0\0\0\x02{}")
 
     def load_whole(self, stream: bytes) -> None:
         """Load a whole stream, memory included, into a process that waits for it.
@@ -99,7 +99,7 @@ class Machine:
         except CommandError as error:
             raise StreamError("machine", 0, str(error)) from error
         except QemuDied as error:
-            if "exited with 1" in str(error):  # how QEMU ends when it cannot load
+            if error.code == 1:  # how QEMU ends when it cannot load
                 raise StreamError("machine", 0, self.process.words) from error
             raise
         raise StreamError("machine", 0, f"was not loaded within {self.process.seconds:g} s")

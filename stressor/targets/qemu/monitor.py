@@ -13,13 +13,17 @@ from typing import Any, Final, TypeVar
 
 from qemu.qmp import ExecuteError, QMPClient, QMPError
 
-__all__ = ["CommandError", "Monitor", "MonitorError"]
+__all__ = ["CommandError", "Monitor", "MonitorError", "MonitorSilent"]
 
 T = TypeVar("T")
 
 
 class MonitorError(Exception):
     """The monitor did not answer: QEMU died, hangs, or closed it. The message says which."""
+
+
+class MonitorSilent(MonitorError):
+    """There was no answer in time."""
 
 
 class CommandError(Exception):
@@ -73,6 +77,6 @@ class Monitor:
         except ExecuteError as error:
             raise CommandError(str(error)) from error
         except TimeoutError as error:
-            raise MonitorError(f"no answer to {what} within {self.seconds:g} s") from error
+            raise MonitorSilent(f"no answer to {what} within {self.seconds:g} s") from error
         except (QMPError, OSError, EOFError) as error:
             raise MonitorError(f"the connection broke at {what}") from error

@@ -18,8 +18,8 @@ from typing import Any, Final
 from stressor.errors import TargetError
 from stressor.loop.watchdog import Hung
 from stressor.targets.qemu.binary import QemuBinary
-from stressor.targets.qemu.monitor import Monitor, MonitorError
-from stressor.targets.qemu.qtest import Qtest, QtestError
+from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
+from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
 __all__ = ["ALWAYS", "QemuDied", "QemuHung", "QemuProcess"]
@@ -37,7 +37,15 @@ ALWAYS: Final = (
 
 
 class QemuDied(Exception):
-    """The process ended by itself. The message has how, and its last words."""
+    """The process ended by itself: `code` is its exit code, or a signal below 0.
+
+    The message has how, and its last words.
+    """
+
+    def __init__(self, code: int, said: str) -> None:
+        self.code = code
+        how = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
+        super().__init__(f"it {how}; {said}")
 
 
 class QemuHung(Hung):
@@ -48,7 +56,8 @@ class QemuProcess:
     """A QEMU that was launched; `connect` waits until it answers.
 
     `arguments` come behind the ones that are needed to drive it; with `incoming` it waits for a
-    whole state to be loaded. `seconds` bounds every answer. Raises TargetError when it cannot be launched; nothing is left over then.
+    whole state to be loaded. `seconds` bounds every answer. Raises TargetError when it cannot be
+    launched; nothing is left over then.
     """
 
     def __init__(
@@ -171,13 +180,13 @@ class QemuProcess:
         """Return what became of the process that did not answer, and see to it that it is gone."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE if "within" not in str(error) else 0.05)
+            silent = isinstance(error, MonitorSilent | QtestSilent)
+            self._process.wait(0.05 if silent else _GRACE)
         code = self._process.poll()
         if code is None:
             _end(self._process)
             return QemuHung(f"{error}; {self._said()}")
-        how = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
-        return QemuDied(f"it {how}; {self._said()}")
+        return QemuDied(code, self._said())
 
     def _said(self) -> str:
         words = self.words

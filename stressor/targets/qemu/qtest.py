@@ -10,7 +10,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["Qtest", "QtestError"]
+__all__ = ["Qtest", "QtestError", "QtestSilent"]
 
 _TOGETHER: Final = 512
 """Commands in one go: their answers have to fit into what a socket holds, or both sides wait."""
@@ -21,6 +21,10 @@ _LONGEST: Final = 1 << 22
 
 class QtestError(Exception):
     """QEMU closed the connection, did not answer in time, or not as it should."""
+
+
+class QtestSilent(QtestError):
+    """There was no answer in time."""
 
 
 class Qtest:
@@ -84,5 +88,5 @@ class Qtest:
 
     def _broken(self, error: OSError) -> QtestError:
         if isinstance(error, TimeoutError):
-            return QtestError(f"no answer within {self._seconds:g} s")
+            return QtestSilent(f"no answer within {self._seconds:g} s")
         return QtestError("QEMU closed the connection")

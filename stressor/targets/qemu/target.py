@@ -8,11 +8,13 @@ from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pool import Pool
+from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.traffic import Answer, Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Birth", "QemuTarget"]
+
 
 class Birth:
     """What a new process is like before anything was done to it, taken once."""
@@ -49,18 +51,14 @@ class QemuTarget:
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
-        self._machine = Machine(pool.take(), birth.frame if birth else None)
+        process = pool.take()
         try:
+            self._machine = Machine(process, birth.frame if birth else None)
             self.birth = birth or Birth(self._machine, view)
-            self._machine.process.run(list(setup))
+            process.run(setup)
         except BaseException:
-            self.close()
+            process.close()
             raise
-
-    @property
-    def machine(self) -> Machine:
-        """The machine as it is now."""
-        return self._machine
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         commands: list[str] = []
@@ -101,7 +99,11 @@ class QemuTarget:
             self._machine.process.close()
             self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
         elif cycle.mode is ResetMode.DONOR:
-            self.execute(cycle.operations)
+            try:
+                self.execute(cycle.operations)
+            except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
+                self._machine.process.close()
+                self._machine = Machine(self._pool.take(), self.birth.frame)
         else:
             self._machine.reset()
 
@@ -118,12 +120,19 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
+        return self._digest({*self.repairs, *self._excluded})
+
+    def _digest(self, hidden: Collection[str]) -> bytes:
         devices = self._machine.save()
-        hidden = {*self.repairs, *self._excluded}
-        if hidden:
-            stream = self._machine.parse(devices) or self._machine.named()[1]
-            return self._view.digest_without(stream, hidden)
-        return self._view.digest(devices)
+        if not hidden:
+            return self._view.digest(devices)
+        stream = self._machine.parse(devices) or self._machine.named()[1]
+        return self._view.digest_without(stream, hidden)
+
+    def _digest_at_birth(self, hidden: Collection[str]) -> bytes:
+        if not hidden:
+            return self.birth.digest
+        return self._view.digest_without(self.birth.stream, hidden)
 
     def attributes(self) -> dict[str, object]:
         return self._view.attributes(self._machine.named()[1])
@@ -135,19 +144,11 @@ class QemuTarget:
         return {}
 
     def pristine(self) -> bytes:
-        hidden = {*self.repairs, *self._excluded}
-        if hidden:
-            return self._view.digest_without(self.birth.stream, hidden)
-        return self.birth.digest
+        return self._digest_at_birth({*self.repairs, *self._excluded})
 
     def fresh(self, pristine: bytes) -> bool:
-        if not self.uncleared:
-            return self.examine() == self.pristine()
         hidden = {*self.repairs, *self._excluded, *self.uncleared}
-        devices = self._machine.save()
-        stream = self._machine.parse(devices) or self._machine.named()[1]
-        digest = self._view.digest_without
-        return digest(stream, hidden) == digest(self.birth.stream, hidden)
+        return self._digest(hidden) == self._digest_at_birth(hidden)
 
     def pristine_attributes(self) -> dict[str, object]:
         return self.birth.attributes

@@ -1,9 +1,9 @@
 """Operations on registers that nothing is known of: their kinds, and the qtest commands that do them.
 
-    read     (region, offset, width)          what is there
-    write    (region, offset, width, value)
-    probe    (region,)                        reads every register that answers, one after another
-    store    (address, bytes)                 what the guest puts into its memory
+    qemu.read    (region, offset, width)      what is there
+    qemu.write   (region, offset, width, value)
+    qemu.probe   (region,)                    reads every register that answers, one after another
+    qemu.store   (address, bytes)             what the guest puts into its memory
 
 What a read shows is an output under the register's name, so that a report names it.
 """
@@ -46,7 +46,7 @@ class Traffic:
         self._memory: Final = memory
         self.kinds: Final = tuple(self._kinds())
         self.probes: Final = tuple(
-            Operation("probe", (region.name,)) for region in regions if registers[region.name]
+            Operation("qemu.probe", (region.name,)) for region in regions if registers[region.name]
         )
 
     def commands(self, operation: Operation) -> tuple[list[str], Answer]:
@@ -55,14 +55,14 @@ class Traffic:
         Raises TargetError for an operation that is none of this machine's.
         """
         match operation:
-            case ("read", (str(name), int(offset), int(width))):
+            case ("qemu.read", (str(name), int(offset), int(width))):
                 return [self._access(name, offset, width)], lambda answers: [
                     ("line", self._shown_as(name, offset), int(answers[0], 16)),
                     None,
                 ]
-            case ("write", (str(name), int(offset), int(width), int(value))):
+            case ("qemu.write", (str(name), int(offset), int(width), int(value))):
                 return [self._access(name, offset, width, value)], lambda answers: [None]
-            case ("probe", (str(name),)):
+            case ("qemu.probe", (str(name),)):
                 width = self._widths[self._region(name).name]
                 offsets = self._registers[name]
                 return [self._access(name, offset, width) for offset in offsets], lambda answers: [
@@ -72,7 +72,7 @@ class Traffic:
                     ),
                     None,
                 ]
-            case ("store", (int(address), bytes(data))):
+            case ("qemu.store", (int(address), bytes(data))):
                 return [f"write {address:#x} {len(data)} 0x{data.hex()}"], lambda answers: [None]
         raise TargetError(f"this machine takes no operation {operation!r:.80}; was it found on another?")
 
@@ -82,11 +82,11 @@ class Traffic:
 
     def parts(self, operation: Operation) -> Sequence[Operation]:
         """Return a read for each register that a probe reads."""
-        if operation.name != "probe":
+        if operation.name != "qemu.probe":
             return ()
         name = str(operation.arguments[0])
         width = self._widths[name]
-        return [Operation("read", (name, offset, width)) for offset in self._registers[name]]
+        return [Operation("qemu.read", (name, offset, width)) for offset in self._registers[name]]
 
     def _region(self, name: str) -> Region:
         region = self._regions.get(name)
@@ -109,9 +109,9 @@ class Traffic:
             if len(answering) <= _EACH:
                 for offset in answering:
                     where = f"{region.name}+{offset:#x}"
-                    yield OperationType("read", f"read {where}", (region.name, offset, width))
+                    yield OperationType("qemu.read", f"read {where}", (region.name, offset, width))
                     yield OperationType(
-                        "write", f"write {where}", (region.name, offset, width), (RegisterValue(width),)
+                        "qemu.write", f"write {where}", (region.name, offset, width), (RegisterValue(width),)
                     )
             else:
                 yield from self._choosing(region, "answering", answering, width, 8.0)
@@ -122,16 +122,16 @@ class Traffic:
             if width > 1:
                 yield from self._choosing(region, "by bytes", narrow, 1, 0.5)
             if answering:
-                yield OperationType("probe", f"probe {region.name}", (region.name,), (), 0.5)
+                yield OperationType("qemu.probe", f"probe {region.name}", (region.name,), (), 0.5)
         addresses = tuple(range(0, self._memory, max(4096, self._memory // 64)))
-        yield OperationType("store", "store memory", (), (OneOf(addresses), OneOf(_PATTERNS)), 0.5)
+        yield OperationType("qemu.store", "store memory", (), (OneOf(addresses), OneOf(_PATTERNS)), 0.5)
 
     def _choosing(
         self, region: Region, which: str, offsets: Sequence[int], width: int, weight: float
     ) -> Any:
         sources = (OneOf(tuple(offsets)), OneOf((width,)))
         label = f"{region.name} ({which})"
-        yield OperationType("read", f"read {label}", (region.name,), sources, weight)
+        yield OperationType("qemu.read", f"read {label}", (region.name,), sources, weight)
         yield OperationType(
-            "write", f"write {label}", (region.name,), (*sources, RegisterValue(width)), weight
+            "qemu.write", f"write {label}", (region.name,), (*sources, RegisterValue(width)), weight
         )

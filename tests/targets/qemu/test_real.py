@@ -20,6 +20,7 @@ from stressor.search.campaign import Campaign
 from stressor.search.replay import replay
 from stressor.targets.qemu.binary import binary_at, binary_for
 from stressor.targets.qemu.lines import qtest_lines
+from stressor.targets.qemu.machine import NotMigratable
 from stressor.targets.qemu.model import QemuModel, qemu_model
 from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
 
@@ -104,11 +105,11 @@ def test_state_that_qemu_saves_comes_back_in_every_reset_mode(mode: ResetMode) -
     model = qemu_model("qemu:isa-serial")
     target = model.open()
     try:
-        target.execute([Operation("write", ("serial", 7, 1, 0x5A)), Operation("store", (0x1000, b"guest"))])
+        target.execute([Operation("qemu.write", ("serial", 7, 1, 0x5A)), Operation("qemu.store", (0x1000, b"guest"))])
         before, snapshot = target.examine(), target.save()
-        target.reset(Cycle(mode, (Operation("write", ("serial", 7, 1, 0xA5)),)), snapshot)
+        target.reset(Cycle(mode, (Operation("qemu.write", ("serial", 7, 1, 0xA5)),)), snapshot)
         target.load(snapshot)
-        scratch = target.execute([Operation("read", ("serial", 7, 1))])
+        scratch = target.execute([Operation("qemu.read", ("serial", 7, 1))])
 
         assert target.examine() == before
         assert scratch == [("line", "serial+0x7", 0x5A), None]
@@ -134,9 +135,9 @@ def test_a_device_that_saves_nothing_is_found_and_the_register_named(edu: QemuMo
 
 def test_a_register_without_a_field_is_named_after_the_cycle(edu: QemuModel) -> None:
     trace = (
-        Operation("write", ("edu-mmio", 4, 4, 0x12345678)),
+        Operation("qemu.write", ("edu-mmio", 4, 4, 0x12345678)),
         Cycle(ResetMode.FRESH),
-        Operation("read", ("edu-mmio", 4, 4)),
+        Operation("qemu.read", ("edu-mmio", 4, 4)),
     )
     (found,) = investigate(edu, trace, Checks(list(Oracle)), Watchdog(5.0))
 
@@ -148,16 +149,37 @@ def test_an_operation_of_another_machine_is_refused(edu: QemuModel) -> None:
     target = edu.open()
     try:
         with pytest.raises(TargetError, match="no region 'e1000-mmio'; was it found on another"):
-            target.execute([Operation("read", ("e1000-mmio", 0, 4))])
+            target.execute([Operation("qemu.read", ("e1000-mmio", 0, 4))])
     finally:
         target.close()
 
 
 def test_a_finding_is_shown_as_lines_for_a_bug_report(edu: QemuModel) -> None:
-    trace: Trace = (Operation("write", ("edu-mmio", 4, 4, 1)), Cycle(ResetMode.IN_PLACE), *edu.opening)
+    trace: Trace = (Operation("qemu.write", ("edu-mmio", 4, 4, 1)), Cycle(ResetMode.IN_PLACE), *edu.opening)
 
     text = qtest_lines(edu, trace)
 
     assert text.startswith("# qemu-system-x86_64 -S ")
     assert "-machine pc" in text
     assert "writel 0xe0000004 0x1\n# savevm, system_reset, loadvm\nreadl 0xe0000000\n" in text
+
+
+def test_a_machine_that_ends_by_itself_is_a_crash_named_by_its_operation() -> None:
+    model = qemu_model("qemu:isa-debug-exit,iobase=0xf4")
+    campaign = Campaign(
+        model, seed=1, oracles=list(Oracle), reset_modes=list(model.reset_modes), watchdog=Watchdog(5.0)
+    )
+    try:
+        found = [finding for finding in campaign.run(6) if finding is not None]
+    finally:
+        model.close()
+
+    assert {finding.divergence.oracle for finding in found} == {Oracle.RUNS_ALONE}
+    assert {finding.divergence.cause for finding in found} == {Cause.CRASHED}
+    assert all("QemuDied: it exited with" in str(finding.divergence.first.after) for finding in found)
+    assert found[0].trace[0].arguments[0] == "isa-debug-exit"  # type: ignore[union-attr]
+
+
+def test_a_machine_that_cannot_be_saved_is_no_finding() -> None:
+    with pytest.raises(NotMigratable, match="not migratable: "):
+        qemu_model("qemu:rocker")
