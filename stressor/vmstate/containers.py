@@ -58,19 +58,7 @@ def array(
     """
     shared = common(name, attribute, since, when)
     _check_simple(name, element, "vm.struct_array")
-    rows, columns = _shape(name, count, start)
-    return Array(
-        **shared,
-        element=element,
-        count=rows * (columns or 1),
-        length=None,
-        maximum=rows * (columns or 1),
-        fixed=False,
-        factory=None,
-        start=start,
-        columns=columns,
-        null=_flag(name, "null", null),
-    )
+    return _exactly(shared, element, count, start, null)
 
 
 def variable_array(
@@ -127,19 +115,7 @@ def struct_array(
     """
     shared = common(name, attribute, since, when)
     check_embedded(name, description)
-    rows, columns = _shape(name, count, start)
-    return Array(
-        **shared,
-        element=description,
-        count=rows * (columns or 1),
-        length=None,
-        maximum=rows * (columns or 1),
-        fixed=False,
-        factory=None,
-        start=start,
-        columns=columns,
-        null=_flag(name, "null", null),
-    )
+    return _exactly(shared, description, count, start, null)
 
 
 def variable_struct_array(
@@ -264,6 +240,30 @@ def _is_plain_number(field: object) -> bool:
         and field.read is None
         and not field.equal
         and field.maximum is None
+    )
+
+
+def _exactly(
+    shared: dict[str, Any],
+    element: Element,
+    count: int | tuple[int, int],
+    start: int | None,
+    null: bool,
+) -> Array:
+    """Return the array of a number of elements that never changes."""
+    name = shared["name"]
+    rows, columns = _shape(name, count, start)
+    return Array(
+        **shared,
+        element=element,
+        count=rows * (columns or 1),
+        length=None,
+        maximum=rows * (columns or 1),
+        fixed=False,
+        factory=None,
+        start=start,
+        columns=columns,
+        null=_flag(name, "null", null),
     )
 
 
