@@ -2,7 +2,8 @@
 
 It stops a device, saves its state to memory, resets it, loads the state back and resumes, over
 and over, and names the first field that diverged. `stressor.device` is what a device is written
-with, `stressor.vmstate` describes its state, and `adapt` takes in a plain class.
+with, `stressor.vmstate` describes its state, `adapt` takes in a plain class, and a `Driver` has
+operations for a device of QEMU.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stressor.targets.adapter import adapt
+    from stressor.targets.qemu.driver import Driver
 
-__all__ = ["__version__", "adapt"]
+__all__ = ["Driver", "__version__", "adapt"]
 
 __version__ = "0.1.0"
 
@@ -23,4 +25,8 @@ def __getattr__(name: str) -> object:
         from stressor.targets.adapter import adapt
 
         return adapt
+    if name == "Driver":
+        from stressor.targets.qemu.driver import Driver
+
+        return Driver
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -79,6 +79,13 @@ __all__ = ["run"]
     metavar="PATTERN",
     help="Of a qemu: target, the regions to stress, as in the shell; repeatable.",
 )
+@click.option(
+    "--operations",
+    "files",
+    multiple=True,
+    metavar="FILE.py",
+    help="For a qemu: target, drivers of your own beside raw traffic; repeatable.",
+)
 @findings_option
 @click.option(
     "--batch-timeout",
@@ -105,6 +112,7 @@ def run(
     oracles: tuple[str, ...],
     json_file: str | None,
     regions: tuple[str, ...],
+    files: tuple[str, ...],
     findings: str | None,
     batch_timeout: str | None,
     engine: str,
@@ -129,7 +137,9 @@ def run(
     from stressor.search.run import run as events_of
     from stressor.targets.loader import find_models
 
-    models = find_models(_completed(configuration.targets, regions, session.behind))
+    models = find_models(
+        _completed(configuration.targets, regions, files, session.behind)
+    )
     with Interruption() as interruption, _json_stream(json_file) as stream:
         outputs = _Outputs(session, configuration, models, stream, beside_json=json_file == "-")
         events = events_of(
@@ -152,15 +162,20 @@ def run(
 
 
 def _completed(
-    targets: Sequence[str], regions: Sequence[str], arguments: Sequence[str]
+    targets: Sequence[str],
+    regions: Sequence[str],
+    files: Sequence[str],
+    arguments: Sequence[str],
 ) -> list[str]:
-    """Put `--region`, and what follows `--`, into the specifications of QEMU targets."""
+    """Put `--region`, `--operations`, and what follows `--`, into the specification of a QEMU target."""
     ours = [target for target in targets if target.startswith(PREFIX)]
-    for option, given in (("--region", regions), ("what follows --", arguments)):
+    given_to_one = (("--region", regions), ("--operations", files), ("what follows --", arguments))
+    for option, given in given_to_one:
         if given and len(ours) != 1:
             raise UsageError(f"{option} is for one qemu: target, and there are {len(ours)}; give one")
     return [
-        written(target, regions, arguments) if target in ours else target for target in targets
+        written(target, regions, files, arguments) if target in ours else target
+        for target in targets
     ]
 
 

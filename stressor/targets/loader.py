@@ -23,7 +23,7 @@ from stressor.targets.adapter import Adapter
 from stressor.targets.model import Model, model_of
 from stressor.vmstate import Description
 
-__all__ = ["find_models"]
+__all__ = ["execute_file", "find_models"]
 
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -75,7 +75,7 @@ def _models(
         raise UsageError(f"{specification}: {path_text} is a folder; name the file that has {name}")
     found = False
     for file in files:
-        module = modules.get(file) or modules.setdefault(file, _executed(file, root))
+        module = modules.get(file) or modules.setdefault(file, execute_file(file, root))
         given = path_text if file == path else (Path(path_text) / file.name).as_posix()
         shown = _shown(file, given, root)
         members = {name: _member(module, name, shown)} if colons else _devices(module)
@@ -176,8 +176,11 @@ def _imported(module_name: str, specification: str, root: Path) -> ModuleType:
             raise _unloadable(module_name, error) from error
 
 
-def _executed(file: Path, root: Path) -> ModuleType:
-    """Execute a file under a module name of its own, which dataclasses and tracebacks need."""
+def execute_file(file: Path, root: Path) -> ModuleType:
+    """Execute a file under a module name of its own, which dataclasses and tracebacks need.
+
+    What `root` holds can be imported meanwhile. Raises UsageError when it cannot be loaded.
+    """
     shown = _shown(file, None, root)
     digest = hashlib.sha256(file.resolve().as_posix().encode("utf-8", "replace")).hexdigest()[:8]
     name = f"stressed_{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{digest}"

@@ -10,7 +10,7 @@ from stressor.errors import UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.process import QemuProcess
-from stressor.targets.qemu.regions import PciFunction, Region, pci_functions, regions_in
+from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
 
 __all__ = ["Layout", "discover", "launch"]
@@ -19,6 +19,7 @@ _ID: Final = "stressed"
 _MEMORY_WINDOW: Final = 0xE000_0000
 _PORT_WINDOW: Final = 0xC000
 _ROM_BAR: Final = 6
+_MEGABYTE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Layout:
     """How to start a machine, the qtest commands that make its registers appear, and where they are.
 
     `sections` are those that the stressed device brings along; None for a board, where all count.
+    `ram` is the memory that operations use: at most four megabytes, of which the last quarter is for
+    drivers.
     """
 
     binary: QemuBinary
@@ -35,6 +38,7 @@ class Layout:
     setup: tuple[str, ...]
     regions: tuple[Region, ...]
     sections: frozenset[str] | None
+    ram: range
 
 
 def launch(layout: Layout, *, incoming: bool = False) -> QemuProcess:
@@ -58,7 +62,8 @@ def discover(specification: QemuSpecification) -> Layout:
     try:
         setup = list(_assign(process, device != []))
         process.run(setup)
-        regions = regions_in(process.human("info mtree -f"), patterns or ("*",))
+        tree = process.human("info mtree -f")
+        regions = regions_in(tree, patterns or ("*",))
         sections = frozenset(Machine(process).sections) if device else None
     finally:
         process.close()
@@ -74,8 +79,15 @@ def discover(specification: QemuSpecification) -> Layout:
         chosen = f" that fits {', '.join(patterns)}" if patterns else ""
         raise UsageError(f"{specification.text}: has no region of registers{chosen}; see info mtree")
     return Layout(
-        binary, machine, specification.memory, (*board, *device), tuple(setup), regions, sections
-    )
+        binary, machine, specification.memory, (*board, *device), tuple(setup), regions, sections,
+        _used(memory_in(tree)),
+    )  # fmt: skip
+
+
+def _used(memory: range) -> range:
+    # what a PC has below its first megabyte belongs to the piece above
+    start = 0 if memory.start <= _MEGABYTE else memory.start
+    return range(start, min(memory.stop, start + 4 * _MEGABYTE))
 
 
 def _device(specification: QemuSpecification) -> list[str]:

@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from stressor.loop.trace import Cycle, ResetMode, Trace
+from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.targets.qemu.model import QemuModel
-from stressor.targets.qemu.process import ALWAYS
+from stressor.targets.qemu.process import ALWAYS, QemuDied, QemuHung
+from stressor.targets.qemu.target import QemuTarget
 
 __all__ = ["qtest_lines"]
 
@@ -22,7 +23,8 @@ _BETWEEN = {
 def qtest_lines(model: QemuModel, trace: Trace) -> str:
     """Return the command line as a comment, then the lines to send; what is no line is a comment.
 
-    Raises TargetError for an operation that is none of this machine's.
+    What a driver sends depends on what it reads, so its transactions are run on a new machine, up to
+    where that ends. Raises TargetError for an operation that is none of this machine's.
     """
     return "".join(f"{line}\n" for line in _lines(model, trace))
 
@@ -32,12 +34,26 @@ def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
     command = [Path(layout.binary.path).name, *ALWAYS, "-m", layout.memory, *layout.arguments]
     yield f"# {shlex.join(command)} -qtest stdio    (QEMU {layout.binary.version})"
     yield from layout.setup
-    for step in trace:
-        if isinstance(step, Cycle):
+    target = model.open()
+    try:
+        for step in trace:
+            if not isinstance(step, Cycle):
+                yield from _sent(target, step)
+                continue
             yield f"# {_BETWEEN.get(step.mode, step.mode)}"
             for operation in step.operations:
-                yield from model.traffic.commands(operation)[0]
+                yield from _sent(target, operation)
             if step.operations:
                 yield "# loadvm"
-        else:
-            yield from model.traffic.commands(step)[0]
+    except (QemuDied, QemuHung) as gone:
+        yield f"# {gone}"
+    finally:
+        target.close()
+
+
+def _sent(target: QemuTarget, operation: Operation) -> Iterator[str]:
+    before = len(target.commands)
+    try:
+        target.execute([operation])
+    finally:
+        yield from target.commands[before:]

@@ -21,6 +21,7 @@ __all__ = ["Frame", "Machine", "NotMigratable"]
 
 _SLOT: Final = "stressor"
 _HEADER: Final = 8
+_PAGE: Final = 4096
 _PAUSE: Final = 0.005
 _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
 
@@ -108,6 +109,24 @@ class Machine:
         """Do what the machine's reset button does; it stays stopped."""
         self.process.execute("system_reset")
         self.process.execute("query-status")  # the reset is done before the next command is taken
+
+    def save_memory(self, part: range) -> bytes:
+        """Return what stands in a part of memory."""
+        file = self.process.folder / "memory"
+        self.process.execute("pmemsave", val=part.start, size=len(part), filename=str(file))
+        data = file.read_bytes()
+        file.unlink()
+        return data
+
+    def put_back_memory(self, part: range, data: bytes) -> None:
+        """Give a part of memory back what `save_memory` returned."""
+        now = self.save_memory(part)
+        if now == data:
+            return
+        changed = [at for at in range(0, len(data), _PAGE) if now[at : at + _PAGE] != data[at : at + _PAGE]]
+        for at in changed:  # one at a time: what is sent in one go has to fit into a socket
+            page = data[at : at + _PAGE]
+            self.process.run((f"write {part.start + at:#x} {len(page)} 0x{page.hex()}",))
 
     def parse(self, devices: bytes) -> Stream | None:
         """Return device sections with their names; None when the description does not fit them."""

@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.discovery import Layout, discover
+from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
+from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.learning import learn_registers, natural_width
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
@@ -31,6 +34,7 @@ class QemuModel:
     layout: Layout
     traffic: Traffic
     pool: Pool
+    drivers: tuple[DriverType, ...] = ()
     excluded: frozenset[str] = frozenset()
 
     @property
@@ -39,7 +43,11 @@ class QemuModel:
 
     @property
     def operations(self) -> tuple[OperationType, ...]:
-        return self.traffic.kinds
+        """Those of the drivers together have the share that raw traffic has."""
+        raw = self.traffic.kinds
+        named = sum(len(driver.names) for driver in self.drivers)
+        weight = max(1.0, sum(kind.weight for kind in raw) / named) if named else 0.0
+        return *raw, *(kind for driver in self.drivers for kind in driver.kinds(weight))
 
     @property
     def walks(self) -> bool:
@@ -89,8 +97,9 @@ class QemuModel:
 
     def open(self) -> QemuTarget:
         return QemuTarget(
-            self.pool, self.layout.setup, self.traffic, self.view, self.birth, self.excluded
-        )
+            self.pool, self.layout.setup, self.traffic, self.view, self.birth, self.excluded,
+            self.drivers, self.layout.ram,
+        )  # fmt: skip
 
 
 def qemu_model(text: str) -> QemuModel:
@@ -103,7 +112,15 @@ def qemu_model(text: str) -> QemuModel:
     registers = {region.name: learn_registers(layout, region) for region in layout.regions}
     widths = {region.name: natural_width(region) for region in layout.regions}
     traffic = Traffic(layout.regions, registers, widths, _MEGABYTE)
-    return QemuModel(_name(specification), text, layout, traffic, Pool(layout))
+    drivers = drivers_for(SHIPPED, layout.regions)
+    for name in specification.operations:
+        own = drivers_for(drivers_in(name), layout.regions)
+        if not own:
+            there = ", ".join(region.name for region in layout.regions)
+            raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
+        drivers += own
+    refuse_doubles(drivers)
+    return QemuModel(_name(specification), text, layout, traffic, Pool(layout), tuple(drivers))
 
 
 def _name(specification: QemuSpecification) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-__all__ = ["Bar", "PciFunction", "Region", "pci_functions", "regions_in"]
+__all__ = ["Bar", "PciFunction", "Region", "access", "memory_in", "pci_functions", "regions_in"]
 
 _VIEW: Final = re.compile(r'^ AS "([^"]*)"', re.MULTILINE)
 _ROOT: Final = re.compile(r"root: (.+)$", re.MULTILINE)
@@ -21,6 +21,7 @@ _BAR: Final = re.compile(
     r" at 0x[0-9a-f]+ \[0x([0-9a-f]+)\]"
 )
 _ID: Final = re.compile(r'id "([^"]*)"')
+_SUFFIX: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,29 @@ class PciFunction:
     def address(self) -> int:
         """Bus, device and function as they stand in the configuration address, bits 23 to 8."""
         return (self.bus << 8 | self.device << 3 | self.function) << 8
+
+
+def access(region: Region, offset: int, width: int, value: int | None = None) -> str:
+    """Return the qtest command that reads a register, or with a `value` writes it."""
+    if region.ports:
+        verb = "in" if value is None else "out"
+    else:
+        verb = "read" if value is None else "write"
+    written = "" if value is None else f" {value:#x}"
+    return f"{verb}{_SUFFIX[width]} {region.base + offset:#x}{written}"
+
+
+def memory_in(text: str) -> range:
+    """Return the addresses of the largest piece of memory that `info mtree -f` shows."""
+    largest = range(0)
+    for view in re.split(r"^FlatView #\d+$", text, flags=re.MULTILINE):
+        if "memory" not in _VIEW.findall(view):
+            continue
+        for match in filter(None, map(_RANGE.match, view.splitlines())):
+            if match[3] == "ram":
+                found = range(int(match[1], 16), int(match[2], 16) + 1)
+                largest = max(largest, found, key=len)
+    return largest
 
 
 def pci_functions(text: str) -> Iterator[PciFunction]:

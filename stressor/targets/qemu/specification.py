@@ -15,17 +15,19 @@ __all__ = ["PREFIX", "QemuSpecification", "parse_specification", "written"]
 PREFIX: Final = "qemu:"
 _ARGUMENTS: Final = "--"
 _OWN: Final = ("machine", "binary", "memory")
+_REPEATED: Final = ("region", "operations")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _MEMORY: Final = re.compile(r"\d+[MG]?")
 
 
 @dataclass(frozen=True)
 class QemuSpecification:
-    """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,region=PATTERN,PROPERTY=VALUE -- ...`, taken apart.
+    """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,region=PATTERN,operations=FILE,PROPERTY=VALUE -- ...`,
+    taken apart.
 
     `device` is None for a board's own devices; `properties` are the device's, `regions` choose by
-    name (as in the shell) what is stressed. `arguments` go to QEMU as they are. `text` is what was
-    written.
+    name (as in the shell) what is stressed, `operations` are Python files with drivers. `arguments`
+    go to QEMU as they are. `text` is what was written.
     """
 
     text: str
@@ -35,15 +37,19 @@ class QemuSpecification:
     memory: str
     properties: tuple[tuple[str, str], ...]
     regions: tuple[str, ...]
+    operations: tuple[str, ...]
     arguments: tuple[str, ...]
 
 
-def written(text: str, regions: Sequence[str], arguments: Sequence[str]) -> str:
-    """Return a specification with further regions and arguments in it."""
-    text += "".join(f",region={pattern}" for pattern in regions)
-    if arguments:
-        text += (" " if _ARGUMENTS in text else f" {_ARGUMENTS} ") + shlex.join(arguments)
-    return text
+def written(
+    text: str, regions: Sequence[str], operations: Sequence[str], arguments: Sequence[str]
+) -> str:
+    """Return a specification with further regions, files of operations, and arguments in it."""
+    front, _, own = text.partition(f" {_ARGUMENTS} ")
+    front += "".join(f",region={pattern}" for pattern in regions)
+    front += "".join(f",operations={file}" for file in operations)
+    words = [*filter(None, [own, shlex.join(arguments)])]
+    return f" {_ARGUMENTS} ".join([front, " ".join(words)]) if words else front
 
 
 def parse_specification(text: str) -> QemuSpecification:
@@ -60,13 +66,13 @@ def parse_specification(text: str) -> QemuSpecification:
         if not _NAME.fullmatch(device):
             raise UsageError(f"{text}: {device!r} is no device; write qemu:e1000, or qemu:machine=pc")
     given: dict[str, str] = {}
-    regions: list[str] = []
+    repeated: dict[str, list[str]] = {name: [] for name in _REPEATED}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not _NAME.fullmatch(name) or not value:
             raise UsageError(f"{text}: {word!r} is no option; write NAME=VALUE after the device")
-        if name == "region":
-            regions.append(value)
+        if name in repeated:
+            repeated[name].append(value)
             continue
         if name in given:
             raise UsageError(f"{text}: {name} is given twice; leave one")
@@ -80,6 +86,6 @@ def parse_specification(text: str) -> QemuSpecification:
     if device is None and "machine" not in given and not arguments:
         raise UsageError(f"{text}: names nothing; write qemu:e1000, or qemu:machine=versatilepb")
     return QemuSpecification(
-        text, device, given.get("machine"), given.get("binary"), memory, properties, tuple(regions),
-        tuple(arguments),
+        text, device, given.get("machine"), given.get("binary"), memory, properties,
+        tuple(repeated["region"]), tuple(repeated["operations"]), tuple(arguments),
     )  # fmt: skip

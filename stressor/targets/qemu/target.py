@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from stressor.errors import TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
-from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
+from stressor.targets.qemu.driver import Driver, DriverType, Machinery
 from stressor.targets.qemu.machine import Machine
+from stressor.targets.qemu.pipeline import Pipeline
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.process import QemuDied, QemuHung
-from stressor.targets.qemu.traffic import Answer, Traffic
+from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
@@ -31,7 +34,8 @@ class QemuTarget:
     """One process, replaced by a new one in the reset mode `fresh`.
 
     The live state is what QEMU saves; what it does not save shows in what registers answer. A
-    reset is the whole machine's. Memory stays as it is, but in `fresh`, where it travels.
+    reset is the whole machine's. Memory stays as it is, but in `fresh`, where it travels; what a
+    donor's operations did to `ram` is undone.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class QemuTarget:
         view: View,
         birth: Birth | None,
         excluded: Collection[str] = (),
+        drivers: Sequence[DriverType] = (),
+        ram: range = range(0),
     ) -> None:
         self._excluded = frozenset(excluded)
         self._pool = pool
@@ -51,6 +57,17 @@ class QemuTarget:
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
+        self._ram = ram
+        self._machinery = Machinery(ram[len(ram) - len(ram) // 4 :])
+        self._drivers: list[Driver] = []
+        self._transactions: dict[str, tuple[Callable[..., object], int]] = {}
+        self.commands: list[str] = []
+        """Every command that operations sent, in order."""
+        for driver_type in drivers:
+            driver = driver_type.create(self._machinery)
+            self._drivers.append(driver)
+            for name, method in driver_type.names.items():
+                self._transactions[name] = getattr(driver, method), driver_type.arguments(method)
         process = pool.take()
         try:
             self._machine = Machine(process, birth.frame if birth else None)
@@ -61,19 +78,33 @@ class QemuTarget:
             raise
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
-        commands: list[str] = []
-        parts: list[tuple[int, Answer]] = []
-        for operation in operations:
-            lines, answer = self._traffic.commands(operation)
-            commands += lines
-            parts.append((len(lines), answer))
-        answers = self._machine.process.run(commands)
-        observations: list[object] = []
-        at = 0
-        for count, answer in parts:
-            observations += map(self._shown, answer(answers[at : at + count]))
-            at += count
-        return observations
+        pipeline = self._machinery.pipeline = Pipeline(self._machine.process.run)
+        try:
+            for operation in operations:
+                transaction = self._transactions.get(operation.name)
+                if transaction is None:
+                    pipeline.add(*self._traffic.commands(operation))
+                else:
+                    self._transact(pipeline, *transaction, operation.arguments)
+            pipeline.flush()
+        finally:
+            self.commands += pipeline.sent
+        return [*map(self._shown, pipeline.observations)]
+
+    def _transact(
+        self,
+        pipeline: Pipeline,
+        transaction: Callable[..., object],
+        takes: int,
+        arguments: Sequence[Argument],
+    ) -> None:
+        if len(arguments) != takes:
+            raise TargetError(
+                f"{transaction.__qualname__} takes {takes} arguments, not {arguments!r:.80}; was it "
+                "found with another version of the driver?"
+            )
+        returned = transaction(*arguments)
+        pipeline.add((), lambda answers: [returned])
 
     def _shown(self, observation: object) -> object:
         if self.hidden and isinstance(observation, tuple) and observation[1] in self.hidden:
@@ -99,13 +130,22 @@ class QemuTarget:
             self._machine.process.close()
             self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
         elif cycle.mode is ResetMode.DONOR:
-            try:
-                self.execute(cycle.operations)
-            except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
-                self._machine.process.close()
-                self._machine = Machine(self._pool.take(), self.birth.frame)
+            self._drive_elsewhere(cycle.operations)
         else:
             self._machine.reset()
+
+    def _drive_elsewhere(self, operations: Sequence[Operation]) -> None:
+        memory = self._machine.save_memory(self._ram) if operations else b""
+        known = [driver.keep() for driver in self._drivers]
+        try:
+            self.execute(operations)
+        except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
+            self._machine.process.close()
+            self._machine = Machine(self._pool.take(), self.birth.frame)
+        for driver, kept in zip(self._drivers, known, strict=True):
+            driver.put_back(kept)
+        if operations:
+            self._machine.put_back_memory(self._ram, memory)
 
     def load(self, snapshot: Snapshot) -> list[object]:
         whole, self._whole = self._whole, None

@@ -10,13 +10,14 @@ What a read shows is an output under the register's name, so that a report names
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from stressor.errors import TargetError
 from stressor.loop.operations import OneOf, OperationType, RegisterValue
 from stressor.loop.trace import Operation
-from stressor.targets.qemu.regions import Region
+from stressor.targets.qemu.pipeline import Answer
+from stressor.targets.qemu.regions import Region, access
 
 __all__ = ["Traffic"]
 
@@ -24,9 +25,6 @@ _EACH: Final = 64
 """Up to so many registers of a region, each one is a kind of operation of its own."""
 
 _PATTERNS: Final = (*tuple(bytes([byte]) * 16 for byte in (0, 255, 165)), bytes(range(16)))
-_SUFFIX: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
-
-Answer = Callable[[Sequence[str]], list[object]]
 
 
 class Traffic:
@@ -95,12 +93,7 @@ class Traffic:
         return region
 
     def _access(self, name: str, offset: int, width: int, value: int | None = None) -> str:
-        region = self._region(name)
-        address = f"{region.base + offset:#x}"
-        written = "" if value is None else f" {value:#x}"
-        if region.ports:
-            return f"{'in' if value is None else 'out'}{_SUFFIX[width]} {address}{written}"
-        return f"{'read' if value is None else 'write'}{_SUFFIX[width]} {address}{written}"
+        return access(self._region(name), offset, width, value)
 
     def _kinds(self) -> Any:
         for region in self._regions.values():

@@ -24,12 +24,21 @@ def test_a_board_with_chosen_regions() -> None:
 
 
 def test_options_and_arguments_are_written_into_it_and_come_back() -> None:
-    text = written("qemu:machine=ast2500-evb", ["i2c*"], ["-device", "tmp105,address=0x4d", "-name", "a b"])
+    arguments = ["-device", "tmp105,address=0x4d", "-name", "a b"]
 
-    assert text == "qemu:machine=ast2500-evb,region=i2c* -- -device tmp105,address=0x4d -name 'a b'"
+    text = written("qemu:machine=ast2500-evb -- -snapshot", ["i2c*"], ["i2c.py"], arguments)
+
+    assert text == (
+        "qemu:machine=ast2500-evb,region=i2c*,operations=i2c.py -- "
+        "-snapshot -device tmp105,address=0x4d -name 'a b'"
+    )
     found = parse_specification(text)
-    assert found.arguments == ("-device", "tmp105,address=0x4d", "-name", "a b")
-    assert found.regions == ("i2c*",)
+    assert found.arguments == ("-snapshot", *arguments)
+    assert (found.regions, found.operations) == (("i2c*",), ("i2c.py",))
+
+
+def test_nothing_is_written_into_it_where_nothing_is_given() -> None:
+    assert written("qemu:edu", [], [], []) == "qemu:edu"
 
 
 @pytest.mark.parametrize(

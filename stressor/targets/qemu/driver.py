@@ -1,0 +1,260 @@
+"""Transactions with a device of QEMU: what a guest's driver does, as operations.
+
+    from hypothesis import strategies as st
+    from stressor import Driver
+    from stressor.device import operation
+
+    class Timer(Driver):
+        region = "sp804"
+
+        @operation(ticks=st.integers(1, 1000))
+        def start(self, ticks: int) -> None:
+            self.registers.write(0x00, ticks)
+            self.registers.write(0x08, 0xE0)
+            self.registers.read(0x04)
+
+Whatever a transaction reads is an observation under the register's name, so that a report says
+which register differs, and in which transaction.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import ClassVar, Final, TypeVar
+
+from stressor.errors import TargetError, UsageError
+from stressor.loop.operations import OperationType, Strategy
+from stressor.targets.qemu.pipeline import Pipeline
+from stressor.targets.qemu.regions import Region, access
+
+__all__ = ["Driver", "DriverType", "GuestMemory", "Machinery", "Registers", "drivers_for", "refuse_doubles"]
+
+_POLLS: Final = 16
+D = TypeVar("D", bound="Driver")
+
+
+class Machinery:
+    """What the drivers of one machine share: the way to it, and how much of its memory is taken."""
+
+    def __init__(self, memory: range) -> None:
+        self.memory: Final = memory
+        self.taken = 0
+        self.pipeline = Pipeline(_nowhere)
+
+    def allocate(self, size: int, alignment: int) -> int:
+        """Return the address of `size` bytes that nobody else has. Raises TargetError when there are
+        none left."""
+        start = -(-(self.memory.start + self.taken) // alignment) * alignment
+        if start + size > self.memory.stop:
+            raise TargetError(
+                f"a driver asks for {size} bytes of guest memory, and all {len(self.memory)} are taken; "
+                "allocate less, and only in __init__"
+            )
+        self.taken = start + size - self.memory.start
+        return start
+
+
+def _nowhere(commands: Sequence[str]) -> list[str]:
+    raise TargetError("a driver talks to its device in __init__; do that in an operation")
+
+
+class Registers:
+    """A region's registers. `names` say what a report calls them, by offset."""
+
+    def __init__(self, machinery: Machinery, region: Region, names: Mapping[int, str]) -> None:
+        self._machinery = machinery
+        self._region: Final = region
+        self._names: Final = names
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._region.size
+
+    def read(self, offset: int, width: int = 4) -> int:
+        """Return a register's value, and show it: it is compared with the twin's.
+
+        Waits for QEMU; where the value is not needed, `show` is faster.
+        """
+        pipeline = self._machinery.pipeline
+        value = int(pipeline.ask(access(self._region, offset, width)), 16)
+        pipeline.observations.append(("line", self._named(offset), value))
+        return value
+
+    def show(self, offset: int, width: int = 4) -> None:
+        """Compare a register with the twin's."""
+        name = self._named(offset)
+        self._machinery.pipeline.add(
+            (access(self._region, offset, width),),
+            lambda answers: [("line", name, int(answers[0], 16))],
+        )
+
+    def write(self, offset: int, value: int, width: int = 4) -> None:
+        """Write a register; `value` is cut to `width` bytes."""
+        value &= (1 << 8 * width) - 1
+        self._machinery.pipeline.add(
+            (access(self._region, offset, width, value),), lambda answers: []
+        )
+
+    def wait(self, offset: int, mask: int, value: int, width: int = 4) -> bool:
+        """Read a register a few times, until what `mask` leaves of it is `value`; return whether it
+        came to that. Only the last reading is shown."""
+        pipeline = self._machinery.pipeline
+        found = 0
+        for _ in range(_POLLS):
+            found = int(pipeline.ask(access(self._region, offset, width)), 16)
+            if found & mask == value:
+                break
+            pipeline.settle()
+        pipeline.observations.append(("line", self._named(offset), found))
+        return found & mask == value
+
+    def _named(self, offset: int) -> str:
+        name = self._names.get(offset)
+        return f"{self._region.name}+{offset:#x}" + (f" ({name})" if name else "")
+
+
+class GuestMemory:
+    """The guest's memory. Addresses are physical; write only where `Driver.allocate` gave some."""
+
+    def __init__(self, machinery: Machinery) -> None:
+        self._machinery = machinery
+
+    def read(self, address: int, size: int, name: str) -> bytes:
+        """Return `size` bytes, and show them under `name`: they are compared with the twin's."""
+        pipeline = self._machinery.pipeline
+        data = bytes.fromhex(pipeline.ask(f"read {address:#x} {size}")[2:])
+        pipeline.observations.append(("line", name, data))
+        return data
+
+    def show(self, address: int, size: int, name: str) -> None:
+        """Compare `size` bytes with the twin's; `name` is what a report calls them."""
+        self._machinery.pipeline.add(
+            (f"read {address:#x} {size}",),
+            lambda answers: [("line", name, bytes.fromhex(answers[0][2:]))],
+        )
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put bytes there."""
+        if data:
+            self._machinery.pipeline.add(
+                (f"write {address:#x} {len(data)} 0x{data.hex()}",), lambda answers: []
+            )
+
+    def fill(self, address: int, size: int, byte: int = 0) -> None:
+        """Put `size` times one byte there."""
+        self._machinery.pipeline.add((f"memset {address:#x} {size} {byte:#x}",), lambda answers: [])
+
+
+class Driver:
+    """The base of a driver. One is made for each region that fits, on each machine.
+
+    `region` is the name of the region that it drives, with wildcards as in the shell; `others` are
+    further ones that it needs, under names of its own. Before `__init__` runs a driver has
+    `registers`, `other`, `memory` and `allocate`. Its other attributes are what a guest's driver
+    keeps in its own memory: plain data, which is copied and put back when a donor is driven.
+    """
+
+    region: ClassVar[str]
+    others: ClassVar[Mapping[str, str]] = {}
+    names: ClassVar[Mapping[int, str]] = {}
+    """What the registers of `region` are called in reports, by offset."""
+
+    registers: Registers
+    other: Mapping[str, Registers]
+    memory: GuestMemory
+    _machinery: Machinery
+
+    def allocate(self, size: int, alignment: int = 4096) -> int:
+        """Return the address of `size` bytes of guest memory of its own; for `__init__`.
+
+        Raises TargetError when there are not so many left.
+        """
+        return self._machinery.allocate(size, alignment)
+
+    def settle(self) -> None:
+        """Let QEMU finish what the writes before have started in the background."""
+        self._machinery.pipeline.settle()
+
+    def keep(self) -> dict[str, object]:
+        """Return a copy of what it knows."""
+        bound = ("registers", "other", "memory", "_machinery")
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name not in bound})
+
+    def put_back(self, kept: Mapping[str, object]) -> None:
+        """Know again what it knew when `keep` was called."""
+        vars(self).update(copy.deepcopy(dict(kept)))
+
+
+class DriverType:
+    """A driver class on regions of a machine: its kinds of operation, and instances."""
+
+    def __init__(self, cls: type[Driver], region: Region, others: Mapping[str, Region]) -> None:
+        self._class: Final = cls
+        self._region: Final = region
+        self._others: Final = others
+        self._methods: Final = {
+            name: member.stressor_operation
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if hasattr(member, "stressor_operation")
+        }
+        self.names: Final = {f"{region.name}.{name}": name for name in self._methods}
+        """The names of its operations, and the method that each one is."""
+
+    def kinds(self, weight: float) -> list[OperationType]:
+        """Return its kinds of operation, `weight` each."""
+        return [
+            OperationType(
+                name, name, (), tuple(map(Strategy, self._methods[method].values())), weight
+            )
+            for name, method in self.names.items()
+        ]
+
+    def arguments(self, method: str) -> int:
+        """Return how many arguments one of its methods takes."""
+        return len(self._methods[method])
+
+    def create(self, machinery: Machinery) -> Driver:
+        """Return a driver for one machine. Raises TargetError with the class when it cannot be made."""
+        driver = self._class.__new__(self._class)
+        driver._machinery = machinery
+        driver.memory = GuestMemory(machinery)
+        driver.registers = Registers(machinery, self._region, self._class.names)
+        driver.other = {
+            name: Registers(machinery, region, {}) for name, region in self._others.items()
+        }
+        try:
+            driver.__init__()  # type: ignore[misc]
+        except Exception as error:
+            raise TargetError(f"{self._class.__name__} cannot be made: {error}") from error
+        return driver
+
+
+def drivers_for(classes: Sequence[type[Driver]], regions: Sequence[Region]) -> list[DriverType]:
+    """Return a driver type for each class and region that fit, when all that it needs is there."""
+    found: list[DriverType] = []
+    for cls in classes:
+        others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
+        if not all(others.values()):
+            continue
+        for number, region in enumerate(_fitting(cls.region, regions)):
+            chosen = {name: fit[min(number, len(fit) - 1)] for name, fit in others.items()}
+            found.append(DriverType(cls, region, chosen))
+    return found
+
+
+def refuse_doubles(drivers: Sequence[DriverType]) -> None:
+    """Raise UsageError when two operations have one name."""
+    seen: set[str] = set()
+    for driver in drivers:
+        for name in driver.names:
+            if name in seen:
+                raise UsageError(f"two drivers have an operation {name}; rename the method of one")
+            seen.add(name)
+
+
+def _fitting(pattern: str, regions: Sequence[Region]) -> list[Region]:
+    return [region for region in regions if fnmatchcase(region.name.partition("#")[0], pattern)]
