@@ -68,7 +68,10 @@ class _Gate(Careful):
                     continue
                 answer = self._execute(first, step, Oracle.RUNS_ALONE)
                 other = self._execute(second, step, Oracle.RUNS_ALONE)
-                if answer != other or first.examine() != second.examine():
+                one, two = (
+                    self._run(step, Oracle.RUNS_ALONE, twin.examine) for twin in (first, second)
+                )  # a machine that ends over an operation may still have answered it
+                if answer != other or one != two:
                     return self._nondeterministic(first, second, step, answer, other)
         except Stop:
             return next(iter(self._ledger.found.values()))

@@ -100,7 +100,7 @@ def _device(specification: QemuSpecification) -> list[str]:
 def _assign(process: QemuProcess, only_stressed: bool) -> Iterator[str]:
     """Yield the writes that give base addresses to PCI functions, as firmware would."""
     memory, port = _MEMORY_WINDOW, _PORT_WINDOW
-    for function in pci_functions(process.human("info pci")):
+    for function in pci_functions(process.execute("query-pci")):
         if only_stressed and function.id != _ID:
             continue
         for bar in function.bars:

@@ -7,6 +7,7 @@ memory as it is. The description that names the bytes comes from a whole `savevm
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from time import sleep
@@ -93,6 +94,7 @@ class Machine:
                 status = self.process.execute("query-migrate").get("status")
                 if status == "completed":
                     file.unlink()
+                    self._activate()
                     return
                 if status == "failed":
                     raise StreamError("machine", 0, self.process.words or "the migration failed")
@@ -104,6 +106,11 @@ class Machine:
                 raise StreamError("machine", 0, self.process.words) from error
             raise
         raise StreamError("machine", 0, f"was not loaded within {self.process.seconds:g} s")
+
+    def _activate(self) -> None:
+        """Let QEMU write to its images: from 10.0 on it does not before the machine runs."""
+        with contextlib.suppress(CommandError):  # older ones have no such command
+            self.process.execute("blockdev-set-active", active=True)
 
     def reset(self) -> None:
         """Do what the machine's reset button does; it stays stopped."""

@@ -1,12 +1,12 @@
-"""What of a machine can be read and written: `info mtree -f`, and the regions of a PCI device."""
+"""What of a machine can be read and written: `info mtree -f`, and `query-pci`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["Bar", "PciFunction", "Region", "access", "memory_in", "pci_functions", "regions_in"]
 
@@ -15,12 +15,6 @@ _ROOT: Final = re.compile(r"root: (.+)$", re.MULTILINE)
 _RANGE: Final = re.compile(
     r"^  ([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (\S+?)\): (.+?)(?: @[0-9a-f]{16})?(?: KVM)?$"
 )
-_FUNCTION: Final = re.compile(r"Bus\s+(\d+), device\s+(\d+), function (\d+):")
-_BAR: Final = re.compile(
-    r"BAR(\d): (I/O|32 bit(?: prefetchable)? memory|64 bit(?: prefetchable)? memory)"
-    r" at 0x[0-9a-f]+ \[0x([0-9a-f]+)\]"
-)
-_ID: Final = re.compile(r'id "([^"]*)"')
 _SUFFIX: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 
@@ -46,7 +40,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class PciFunction:
-    """A PCI function where `info pci` shows it; `id` is the one given with `-device`."""
+    """A PCI function where `query-pci` shows it; `id` is the one given with `-device`."""
 
     bus: int
     device: int
@@ -83,19 +77,19 @@ def memory_in(text: str) -> range:
     return largest
 
 
-def pci_functions(text: str) -> Iterator[PciFunction]:
-    """Yield what `info pci` lists."""
-    places = [*_FUNCTION.finditer(text)]
-    for place, following in zip(places, [*places[1:], None], strict=True):
-        part = text[place.end() : following.start() if following else len(text)]
-        bars = []
-        for number, kind, last in _BAR.findall(part):
-            # the bracket holds address + size - 1 without the address, cut to the register's width
-            size = 1 << (int(last, 16) + 1).bit_length()
-            bars.append(Bar(int(number), size, kind == "I/O", kind.startswith("64")))
-        found = _ID.search(part)
-        bus, device, function = map(int, place.groups())
-        yield PciFunction(bus, device, function, found[1] if found else "", tuple(bars))
+def pci_functions(buses: Sequence[Mapping[str, Any]]) -> Iterator[PciFunction]:
+    """Yield what `query-pci` lists, with what lies behind bridges."""
+    for bus in buses:
+        for device in bus["devices"]:
+            bars = tuple(
+                Bar(bar["bar"], bar["size"], bar["type"] == "io", bar.get("mem_type_64", False))
+                for bar in device["regions"]
+            )
+            yield PciFunction(
+                device["bus"], device["slot"], device["function"], device["qdev_id"], bars
+            )
+            behind = device.get("pci_bridge", {}).get("devices", ())
+            yield from pci_functions([{"devices": behind}])
 
 
 def regions_in(text: str, patterns: tuple[str, ...] = ("*",)) -> tuple[Region, ...]:

@@ -174,7 +174,8 @@ def test_a_machine_that_ends_by_itself_is_a_crash_named_by_its_operation() -> No
     finally:
         model.close()
 
-    assert {finding.divergence.oracle for finding in found} == {Oracle.RUNS_ALONE}
+    # QEMU 10 ends a little later than it is told to: further on that is a finding of its own
+    assert found[0].divergence.oracle is Oracle.RUNS_ALONE
     assert {finding.divergence.cause for finding in found} == {Cause.CRASHED}
     assert all("QemuDied: it exited with" in str(finding.divergence.first.after) for finding in found)
     assert found[0].trace[0].arguments[0] == "isa-debug-exit"  # type: ignore[union-attr]

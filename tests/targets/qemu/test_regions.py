@@ -27,17 +27,31 @@ FlatView #2
 
 """
 
-PCI = """  Bus  0, device   1, function 1:
-    IDE controller: PCI device 8086:7010
-      BAR4: I/O at 0xffffffffffffffff [0x000e].
-      id ""
-  Bus  0, device   2, function 0:
-    Ethernet controller: PCI device 8086:100e
-      IRQ 0, pin A
-      BAR0: 32 bit memory at 0xffffffffffffffff [0x0001fffe].
-      BAR2: 64 bit prefetchable memory at 0xffffffffffffffff [0x00003ffe].
-      id "stressed"
-"""
+PCI = [
+    {
+        "bus": 0,
+        "devices": [
+            {
+                "bus": 0, "slot": 1, "function": 1, "qdev_id": "",
+                "regions": [{"bar": 4, "size": 16, "address": -1, "type": "io"}],
+            },
+            {
+                "bus": 0, "slot": 2, "function": 0, "qdev_id": "", "regions": [],
+                "pci_bridge": {
+                    "devices": [
+                        {
+                            "bus": 1, "slot": 0, "function": 0, "qdev_id": "stressed",
+                            "regions": [
+                                {"bar": 0, "size": 0x20000, "address": -1, "type": "memory", "mem_type_64": False},
+                                {"bar": 2, "size": 0x4000, "address": -1, "type": "memory", "mem_type_64": True},
+                            ],
+                        }
+                    ]
+                },
+            },
+        ],
+    }
+]  # fmt: skip
 
 
 def test_registers_are_found_in_memory_and_in_io_space_by_name() -> None:
@@ -55,9 +69,10 @@ def test_patterns_choose_among_them() -> None:
 
 
 def test_base_address_registers_have_their_sizes() -> None:
-    ide, ethernet = pci_functions(PCI)
+    ide, bridge, ethernet = pci_functions(PCI)
 
     assert ide.bars == (Bar(4, 16, True, False),)
     assert ethernet.id == "stressed"
     assert ethernet.bars == (Bar(0, 0x20000, False, False), Bar(2, 0x4000, False, True))
-    assert ethernet.address == 2 << 11
+    assert (bridge.bars, bridge.address) == ((), 2 << 11)
+    assert ethernet.address == 1 << 16
