@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from stressor.errors import UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
+from stressor.targets.qemu.interrupts import interrupt_sections
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.process import QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
@@ -20,6 +22,9 @@ _MEMORY_WINDOW: Final = 0xE000_0000
 _PORT_WINDOW: Final = 0xC000
 _ROM_BAR: Final = 6
 _MEGABYTE: Final = 1 << 20
+_CONFIG_SIZE: Final = 256
+_CONFIGURATION: Final = ": pci-conf-idx"
+"""The region of the ports through which a PC's configuration spaces are reached."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Layout:
     """How to start a machine, the qtest commands that make its registers appear, and where they are.
 
     `sections` are those that the stressed device brings along; None for a board, where all count.
-    `ram` is the memory that operations use: at most four megabytes, of which the last quarter is for
-    drivers.
+    `interrupts` are the interrupt controllers' beside them. `assigned` are the base addresses of
+    the stressed PCI function by their offsets. `ram` is the memory that operations use: at most
+    four megabytes, of which the last quarter is for drivers.
     """
 
     binary: QemuBinary
@@ -38,12 +44,19 @@ class Layout:
     setup: tuple[str, ...]
     regions: tuple[Region, ...]
     sections: frozenset[str] | None
+    interrupts: frozenset[str]
+    assigned: tuple[tuple[int, int], ...]
     ram: range
 
 
-def launch(layout: Layout, *, incoming: bool = False) -> QemuProcess:
-    """Launch a process of the layout; registers are not there before `setup` was run."""
-    return QemuProcess(layout.binary, layout.arguments, memory=layout.memory, incoming=incoming)
+def launch(layout: Layout, *, incoming: bool = False, seconds: float = 10.0) -> QemuProcess:
+    """Launch a process of the layout; registers are not there before `setup` was run.
+
+    `seconds` bounds every answer of it.
+    """
+    return QemuProcess(
+        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, seconds=seconds
+    )
 
 
 def discover(specification: QemuSpecification) -> Layout:
@@ -60,27 +73,33 @@ def discover(specification: QemuSpecification) -> Layout:
     device = _device(specification)
     process = QemuProcess(binary, [*board, *device], memory=specification.memory).connect()
     try:
-        setup = list(_assign(process, device != []))
+        bases = [*_assign(process, device != [])]
+        setup = [line for function, assigned in bases for line in _configured(function, assigned)]
         process.run(setup)
         tree = process.human("info mtree -f")
         regions = regions_in(tree, patterns or ("*",))
         sections = frozenset(Machine(process).sections) if device else None
     finally:
         process.close()
+    interrupts: frozenset[str] = frozenset()
     if sections is not None:
         bare = QemuProcess(binary, board, memory=specification.memory).connect()
         try:
             others = set(regions_in(bare.human("info mtree -f")))
-            sections -= set(Machine(bare).sections)
+            already = set(Machine(bare).sections)
+            sections, interrupts = sections - already, interrupt_sections(already)
         finally:
             bare.close()
         regions = tuple(region for region in regions if region not in others)
+        if _CONFIGURATION in tree and any(fnmatchcase("config", each) for each in patterns or ("*",)):
+            regions += tuple(Region("config", function.address, _CONFIG_SIZE, False, True) for function, _ in bases)
     if not regions:
         chosen = f" that fits {', '.join(patterns)}" if patterns else ""
         raise UsageError(f"{specification.text}: has no region of registers{chosen}; see info mtree")
+    own = [assigned for function, assigned in bases if function.id == _ID]
     return Layout(
         binary, machine, specification.memory, (*board, *device), tuple(setup), regions, sections,
-        _used(memory_in(tree)),
+        interrupts, own[0] if own else (), _used(memory_in(tree)),
     )  # fmt: skip
 
 
@@ -97,12 +116,15 @@ def _device(specification: QemuSpecification) -> list[str]:
     return ["-device", f"{specification.device},id={_ID}{options}"]
 
 
-def _assign(process: QemuProcess, only_stressed: bool) -> Iterator[str]:
-    """Yield the writes that give base addresses to PCI functions, as firmware would."""
+def _assign(
+    process: QemuProcess, only_stressed: bool
+) -> Iterator[tuple[PciFunction, tuple[tuple[int, int], ...]]]:
+    """Yield PCI functions with offset and value of their base addresses, as firmware would give."""
     memory, port = _MEMORY_WINDOW, _PORT_WINDOW
     for function in pci_functions(process.execute("query-pci")):
         if only_stressed and function.id != _ID:
             continue
+        assigned: list[tuple[int, int]] = []
         for bar in function.bars:
             if bar.number == _ROM_BAR:
                 continue
@@ -112,14 +134,16 @@ def _assign(process: QemuProcess, only_stressed: bool) -> Iterator[str]:
             else:
                 memory = -(-memory // bar.size) * bar.size
                 address, memory = memory, memory + bar.size
-            yield from _configure(function, 0x10 + 4 * bar.number, address)
+            assigned.append((0x10 + 4 * bar.number, address))
             if bar.wide:
-                yield from _configure(function, 0x14 + 4 * bar.number, 0)
-        if function.bars:
-            yield from _configure(function, 4, 7)  # I/O, memory, bus master
+                assigned.append((0x14 + 4 * bar.number, 0))
+        yield function, tuple(assigned)
 
 
-def _configure(function: PciFunction, offset: int, value: int) -> Iterator[str]:
-    """PCI configuration mechanism 1: PCI Local Bus Specification 3.0, section 3.2.2.3.2."""
-    yield f"outl 0xcf8 {0x8000_0000 | function.address | offset:#x}"
-    yield f"outl 0xcfc {value:#x}"
+def _configured(function: PciFunction, assigned: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yield the writes that give a function its base addresses, and switch it on."""
+    space = Region("config", function.address, _CONFIG_SIZE, False, True)
+    for offset, address in assigned:
+        yield from space.write(offset, 4, address)
+    if function.bars:
+        yield from space.write(4, 4, 7)  # I/O, memory, bus master

@@ -22,7 +22,6 @@ __all__ = ["Frame", "Machine", "NotMigratable"]
 
 _SLOT: Final = "stressor"
 _HEADER: Final = 8
-_PAGE: Final = 4096
 _PAUSE: Final = 0.005
 _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
 
@@ -81,6 +80,12 @@ class Machine:
         """Load device sections, and leave memory as it is. Raises StreamError when QEMU refuses."""
         self._load(self.frame.start + devices[_HEADER:] + b"\x06\0\0\0\x02{}")
 
+    def load_saved(self) -> None:
+        """Load what `save_whole` returned last, memory included. Raises StreamError when QEMU refuses."""
+        said = self.process.human(f"loadvm {_SLOT}").strip()
+        if said:
+            raise StreamError("machine", 0, " ".join(said.split()))
+
     def load_whole(self, stream: bytes) -> None:
         """Load a whole stream, memory included, into a process that waits for it.
 
@@ -93,6 +98,7 @@ class Machine:
             for _ in range(int(self.process.seconds / _PAUSE)):
                 status = self.process.execute("query-migrate").get("status")
                 if status == "completed":
+                    self.process.incoming = False
                     file.unlink()
                     self._activate()
                     return
@@ -117,32 +123,17 @@ class Machine:
         self.process.execute("system_reset")
         self.process.execute("query-status")  # the reset is done before the next command is taken
 
-    def save_memory(self, part: range) -> bytes:
-        """Return what stands in a part of memory."""
-        file = self.process.folder / "memory"
-        self.process.execute("pmemsave", val=part.start, size=len(part), filename=str(file))
-        data = file.read_bytes()
-        file.unlink()
-        return data
+    def parse(self, devices: bytes, *, checked: bool = True) -> Stream | None:
+        """Return device sections with their names; None when the description does not fit them.
 
-    def put_back_memory(self, part: range, data: bytes) -> None:
-        """Give a part of memory back what `save_memory` returned."""
-        now = self.save_memory(part)
-        if now == data:
-            return
-        changed = [at for at in range(0, len(data), _PAGE) if now[at : at + _PAGE] != data[at : at + _PAGE]]
-        for at in changed:  # one at a time: what is sent in one go has to fit into a socket
-            page = data[at : at + _PAGE]
-            self.process.run((f"write {part.start + at:#x} {len(page)} 0x{page.hex()}",))
-
-    def parse(self, devices: bytes) -> Stream | None:
-        """Return device sections with their names; None when the description does not fit them."""
+        Unless `checked`, that may show only when a section's fields are asked for.
+        """
         start, text = self.frame
         stream = start + devices[_HEADER:] + b"\x06" + len(text).to_bytes(4) + text
         try:
             found = read_stream(io.BytesIO(stream))
             for section in found.parts:
-                if isinstance(section, DeviceSection):
+                if checked and isinstance(section, DeviceSection):
                     section.fields()
         except StreamError:
             return None
@@ -162,9 +153,7 @@ class Machine:
         if len(stream) > self._room:
             self.save_whole()  # makes the slot, and grows it when the state has grown
         storage.write_state(stream)
-        said = self.process.human(f"loadvm {_SLOT}").strip()
-        if said:
-            raise StreamError("machine", 0, " ".join(said.split()))
+        self.load_saved()
 
 
 def _frame(whole: bytes) -> Frame:

@@ -12,7 +12,9 @@ from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
-from stressor.targets.qemu.learning import learn_registers, natural_width
+from stressor.targets.qemu.guest_memory import window_in
+from stressor.targets.qemu.learning import learn_registers
+from stressor.targets.qemu.pairs import learn_pairs
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
 from stressor.targets.qemu.target import Birth, QemuTarget
@@ -21,8 +23,6 @@ from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["QemuModel", "qemu_model"]
-
-_MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class QemuModel:
     @cached_property
     def view(self) -> View:
         """The sections that are looked at."""
-        return View(self.layout.sections)
+        own = self.layout.sections
+        return View(None if own is None else own | self.layout.interrupts)
 
     @cached_property
     def birth(self) -> Birth:
@@ -71,7 +72,9 @@ class QemuModel:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(map(without_indexes, self.birth.attributes)))
+        watched = tuple(f"{label}." for label in self.layout.interrupts)
+        own = (path for path in self.birth.attributes if not path.startswith(watched))
+        return tuple(dict.fromkeys(map(without_indexes, own)))
 
     @property
     def invariants(self) -> bool:
@@ -109,9 +112,9 @@ def qemu_model(text: str) -> QemuModel:
     """
     specification = parse_specification(text)
     layout = discover(specification)
-    registers = {region.name: learn_registers(layout, region) for region in layout.regions}
-    widths = {region.name: natural_width(region) for region in layout.regions}
-    traffic = Traffic(layout.regions, registers, widths, _MEGABYTE)
+    learnt = [learn_registers(layout, region) for region in layout.regions]
+    pairs = learn_pairs(layout, learnt)
+    traffic = Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram))
     drivers = drivers_for(SHIPPED, layout.regions)
     for name in specification.operations:
         own = drivers_for(drivers_in(name), layout.regions)

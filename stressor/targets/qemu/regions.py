@@ -16,16 +16,49 @@ _RANGE: Final = re.compile(
     r"^  ([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (\S+?)\): (.+?)(?: @[0-9a-f]{16})?(?: KVM)?$"
 )
 _SUFFIX: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
+_ADDRESS, _DATA = 0xCF8, 0xCFC
+_LEGACY: Final = 0x1000
+"""I/O ports below are those of the ISA bus, whose registers have a byte."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A range of registers: `size` bytes at `base`, in memory or (with `ports`) in I/O space."""
+    """A range of registers: `size` bytes at `base`, in memory or (with `ports`) in I/O space.
+
+    With `config` it is the configuration space of the PCI function whose address `base` is.
+    """
 
     name: str
     base: int
     size: int
     ports: bool
+    config: bool = False
+
+    def read(self, offset: int, width: int) -> list[str]:
+        """Return the qtest commands that read a register; the answer is that to the last one."""
+        if self.config:
+            return [self._selecting(offset), f"in{_SUFFIX[width]} {_DATA + offset % 4:#x}"]
+        return [access(self, offset, width)]
+
+    def write(self, offset: int, width: int, value: int) -> list[str]:
+        """Return the qtest commands that write a register."""
+        value &= (1 << 8 * width) - 1
+        if self.config:
+            data = f"out{_SUFFIX[width]} {_DATA + offset % 4:#x} {value:#x}"
+            return [self._selecting(offset), data]
+        return [access(self, offset, width, value)]
+
+    def _selecting(self, offset: int) -> str:
+        """PCI configuration mechanism 1: PCI Local Bus Specification 3.0, section 3.2.2.3.2."""
+        return f"outl {_ADDRESS:#x} {0x8000_0000 | self.base | offset & ~3:#x}"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths in bytes at which it can be asked at all, the most likely one first."""
+        first = 1 if self.ports and (self.base < _LEGACY or self.size <= 8 or self.size % 4) else 4
+        most = 4 if self.ports or self.config else 8
+        ordered = dict.fromkeys((first, 4, 2, 1, 8))
+        return tuple(width for width in ordered if width <= min(most, self.size))
 
 
 @dataclass(frozen=True)
@@ -55,7 +88,10 @@ class PciFunction:
 
 
 def access(region: Region, offset: int, width: int, value: int | None = None) -> str:
-    """Return the qtest command that reads a register, or with a `value` writes it."""
+    """Return the qtest command that reads a register, or with a `value` writes it.
+
+    A configuration space takes two, see `Region.read`.
+    """
     if region.ports:
         verb = "in" if value is None else "out"
     else:

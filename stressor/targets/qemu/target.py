@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from stressor.errors import TargetError
+from stressor.errors import StreamError, TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery
+from stressor.targets.qemu.interrupts import named_lines
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import Pipeline
 from stressor.targets.qemu.pool import Pool
@@ -34,8 +36,7 @@ class QemuTarget:
     """One process, replaced by a new one in the reset mode `fresh`.
 
     The live state is what QEMU saves; what it does not save shows in what registers answer. A
-    reset is the whole machine's. Memory stays as it is, but in `fresh`, where it travels; what a
-    donor's operations did to `ram` is undone.
+    reset is the whole machine's. Memory stays as it is in place; otherwise it travels.
     """
 
     def __init__(
@@ -57,7 +58,6 @@ class QemuTarget:
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
-        self._ram = ram
         self._machinery = Machinery(ram[len(ram) - len(ram) // 4 :])
         self._drivers: list[Driver] = []
         self._transactions: dict[str, tuple[Callable[..., object], int]] = {}
@@ -83,7 +83,7 @@ class QemuTarget:
             for operation in operations:
                 transaction = self._transactions.get(operation.name)
                 if transaction is None:
-                    pipeline.add(*self._traffic.commands(operation))
+                    self._traffic.perform(operation, pipeline)
                 else:
                     self._transact(pipeline, *transaction, operation.arguments)
             pipeline.flush()
@@ -135,22 +135,24 @@ class QemuTarget:
             self._machine.reset()
 
     def _drive_elsewhere(self, operations: Sequence[Operation]) -> None:
-        memory = self._machine.save_memory(self._ram) if operations else b""
+        """Drive a donor. Memory, and what a device has of its own, is not for the device sections to
+        bring back, and neither is what drivers know: so they get it back with all of the machine."""
         known = [driver.keep() for driver in self._drivers]
+        self._whole = self._machine.save_whole()
         try:
             self.execute(operations)
         except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
             self._machine.process.close()
-            self._machine = Machine(self._pool.take(), self.birth.frame)
+            self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
         for driver, kept in zip(self._drivers, known, strict=True):
             driver.put_back(kept)
-        if operations:
-            self._machine.put_back_memory(self._ram, memory)
 
     def load(self, snapshot: Snapshot) -> list[object]:
         whole, self._whole = self._whole, None
-        if whole is not None:
+        if whole is not None and self._machine.process.incoming:
             self._machine.load_whole(whole)
+        elif whole is not None:
+            self._machine.load_saved()
         else:
             board = snapshot.board
             self._machine.load(board if isinstance(board, bytes) else snapshot.data)
@@ -166,8 +168,11 @@ class QemuTarget:
         devices = self._machine.save()
         if not hidden:
             return self._view.digest(devices)
-        stream = self._machine.parse(devices) or self._machine.named()[1]
-        return self._view.digest_without(stream, hidden)
+        stream = self._machine.parse(devices, checked=False)
+        if stream is not None:
+            with contextlib.suppress(StreamError):
+                return self._view.digest_without(stream, hidden)
+        return self._view.digest_without(self._machine.named()[1], hidden)
 
     def _digest_at_birth(self, hidden: Collection[str]) -> bytes:
         if not hidden:
@@ -215,7 +220,7 @@ class QemuTarget:
             shift = at - section.body
             found += [
                 SavedField(field.path, field.kind, field.offset + shift, field.size, field.value)
-                for field in section.fields()
+                for field in named_lines(section)
             ]
             at += len(section.data)
         return found

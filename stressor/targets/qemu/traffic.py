@@ -1,130 +1,174 @@
-"""Operations on registers that nothing is known of: their kinds, and the qtest commands that do them.
+"""Operations on registers that nothing is known of, and the qtest commands that do them.
 
-    qemu.read    (region, offset, width)      what is there
+    qemu.read    (region, offset, width)            what is there
     qemu.write   (region, offset, width, value)
-    qemu.probe   (region,)                    reads every register that answers, one after another
-    qemu.store   (address, bytes)             what the guest puts into its memory
+    qemu.modify  (region, offset, width, keep, change)   reads, and writes (what was read & keep) ^ change
+    qemu.burst   (region, offset, width, values)    writes one after another into one register
+    qemu.drain   (region, offset, width, count)     reads one register again and again
+    qemu.read-indexed, qemu.write-indexed (region, (offset, data region, data offset), width, index[, value])
+                                                    writes the index, reads or writes what it chose
+    qemu.probe   (region,)                          reads every register that answers
+    qemu.sweep   (region, (offset, data region, data offset), width, count)   and every index
+    qemu.store   (address, bytes)                   what the guest puts into its memory
+    qemu.fetch   (address, size)                    what it finds there
 
-What a read shows is an output under the register's name, so that a report names it.
+What a read shows is an output under the register's name, so that a report names it. The region
+`config` is the configuration space of the stressed PCI function.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from stressor.errors import TargetError
-from stressor.loop.operations import OneOf, OperationType, RegisterValue
 from stressor.loop.trace import Operation
-from stressor.targets.qemu.pipeline import Answer
-from stressor.targets.qemu.regions import Region, access
+from stressor.targets.qemu.guest_memory import Window
+from stressor.targets.qemu.mix import SWEPT, kinds_of
+from stressor.targets.qemu.pipeline import Answer, Pipeline
+from stressor.targets.qemu.regions import Region
+from stressor.targets.qemu.registers import Learnt, Pair
 
 __all__ = ["Traffic"]
 
-_EACH: Final = 64
-"""Up to so many registers of a region, each one is a kind of operation of its own."""
+_SHOWN: Final = 16
+"""Bytes of memory that an output shows as they are; more of them as a digest."""
 
-_PATTERNS: Final = (*tuple(bytes([byte]) * 16 for byte in (0, 255, 165)), bytes(range(16)))
+_PARTS: Final = 16
 
 
 class Traffic:
-    """The operations of a set of regions. `registers` are the offsets that answer, by region."""
+    """The operations of a set of regions, as far as they were learnt."""
 
     def __init__(
         self,
-        regions: Sequence[Region],
-        registers: Mapping[str, Sequence[int]],
-        widths: Mapping[str, int],
-        memory: int,
+        learnt: Sequence[Learnt],
+        pairs: Sequence[Pair] = (),
+        assigned: Mapping[int, int] | None = None,
+        window: Window | None = None,
     ) -> None:
-        self._regions: Final = {region.name: region for region in regions}
-        self._registers: Final = registers
-        self._answering: Final = {name: frozenset(offsets) for name, offsets in registers.items()}
-        self._widths: Final = widths
-        self._memory: Final = memory
-        self.kinds: Final = tuple(self._kinds())
-        self.probes: Final = tuple(
-            Operation("qemu.probe", (region.name,)) for region in regions if registers[region.name]
-        )
+        self._learnt: Final = {one.region.name: one for one in learnt}
+        self._answering: Final = {
+            one.region.name: {at for offset, width in one.registers for at in range(offset, offset + width)}
+            for one in learnt
+        }
+        self.kinds: Final = tuple(kinds_of(learnt, pairs, assigned or {}, window))
+        sweeps = [Operation("qemu.sweep", (*pair.leading, SWEPT)) for pair in pairs]
+        probes = [Operation("qemu.probe", (one.region.name,)) for one in learnt if one.registers]
+        memory = [Operation("qemu.fetch", (window.base, window.size))] if window else []
+        self.probes: Final = (*probes, *sweeps, *memory)
 
-    def commands(self, operation: Operation) -> tuple[list[str], Answer]:
-        """Return the qtest commands of an operation, and what makes observations of their answers.
-
-        Raises TargetError for an operation that is none of this machine's.
-        """
+    def perform(self, operation: Operation, pipeline: Pipeline) -> None:
+        """Send what an operation consists of. Raises TargetError when it is none of this machine's."""
+        pipeline.add(*self._commands(operation))
         match operation:
-            case ("qemu.read", (str(name), int(offset), int(width))):
-                return [self._access(name, offset, width)], lambda answers: [
-                    ("line", self._shown_as(name, offset), int(answers[0], 16)),
-                    None,
-                ]
-            case ("qemu.write", (str(name), int(offset), int(width), int(value))):
-                return [self._access(name, offset, width, value)], lambda answers: [None]
+            case ("qemu.modify", (str(name), int(offset), int(width), int(keep), int(change))):
+                pipeline.flush()
+                match pipeline.observations[-2:]:
+                    case [(_, _, int(value)), None]:
+                        written = value & keep ^ change
+                        pipeline.add(self._region(name).write(offset, width, written), lambda answers: [])
+
+    def _commands(self, operation: Operation) -> tuple[list[str], Answer]:
+        """Return the qtest commands of an operation, and what makes observations of their answers;
+        of `qemu.modify` its first half."""
+        match operation:
+            case ("qemu.read" | "qemu.modify", (str(name), int(offset), int(width), *_)):
+                return self._read(name, [(offset, width)])
+            case ("qemu.drain", (str(name), int(offset), int(width), int(count))):
+                return self._read(name, [(offset, width)] * count)
             case ("qemu.probe", (str(name),)):
-                width = self._widths[self._region(name).name]
-                offsets = self._registers[name]
-                return [self._access(name, offset, width) for offset in offsets], lambda answers: [
-                    *(
-                        ("line", f"{name}+{offset:#x}", int(answer, 16))
-                        for offset, answer in zip(offsets, answers, strict=True)
-                    ),
-                    None,
-                ]
+                return self._read(name, self._one(name).registers)
+            case ("qemu.write", (str(name), int(offset), int(width), int(value))):
+                return self._region(name).write(offset, width, value), _nothing
+            case ("qemu.burst", (str(name), int(offset), int(width), tuple(values))):
+                region, numbers = self._region(name), (value for value in values if isinstance(value, int))
+                return [line for value in numbers for line in region.write(offset, width, value)], _nothing
             case ("qemu.store", (int(address), bytes(data))):
-                return [f"write {address:#x} {len(data)} 0x{data.hex()}"], lambda answers: [None]
-        raise TargetError(f"this machine takes no operation {operation!r:.80}; was it found on another?")
+                return [f"write {address:#x} {len(data)} 0x{data.hex()}"] if data else [], _nothing
+            case ("qemu.fetch", (int(address), int(size))):
+                lines = [f"read {address:#x} {size}"] if size > 0 else []
+                return lines, lambda answers: [*(("line", "memory", _memory(text)) for text in answers), None]
+        if operation.name in ("qemu.read-indexed", "qemu.write-indexed", "qemu.sweep"):
+            return self._indexed(operation)
+        raise _unknown(operation)
+
+    def parts(self, operation: Operation) -> Sequence[Operation]:
+        """Return what may stand for an operation that consists of several, the simplest first."""
+        match operation:
+            case ("qemu.probe", (str(name),)):
+                return [Operation("qemu.read", (name, *register)) for register in self._one(name).registers]
+            case ("qemu.drain", (str(name), int(offset), int(width), int(count))) if count > 0:
+                return [Operation("qemu.read", (name, offset, width))]
+            case ("qemu.modify", (str(name), int(offset), int(width), int(_), int(change))):
+                write = Operation("qemu.write", (name, offset, width, change))
+                return [Operation("qemu.read", (name, offset, width)), write]
+            case ("qemu.burst", (str(name), int(offset), int(width), tuple(values))):
+                half = len(values) // 2
+                each = [Operation("qemu.write", (name, offset, width, value)) for value in dict.fromkeys(values)]
+                halves = (values[:half], values[half:]) if half else ()
+                return [*each, *(Operation("qemu.burst", (name, offset, width, part)) for part in halves)]
+            case ("qemu.sweep", (str(name), tuple(pair), int(width), int(count))):
+                return [Operation("qemu.read-indexed", (name, pair, width, index)) for index in range(count)]
+            case ("qemu.fetch", (int(address), int(size))) if size > _SHOWN:
+                step = max(size // _PARTS, _SHOWN)
+                return [Operation("qemu.fetch", (at, step)) for at in range(address, address + size, step)]
+        return ()
+
+    def _read(self, name: str, places: Sequence[tuple[int, int]]) -> tuple[list[str], Answer]:
+        region = self._region(name)
+        parts = [region.read(offset, width) for offset, width in places]
+        shown = [self._shown_as(name, offset) for offset, _ in places]
+        lines = [line for part in parts for line in part]
+        each = len(parts[0]) if parts else 1
+        return lines, lambda answers: [
+            *(("line", what, int(answer, 16)) for what, answer in zip(shown, answers[each - 1 :: each], strict=True)),
+            None,
+        ]
+
+    def _indexed(self, operation: Operation) -> tuple[list[str], Answer]:
+        match operation.arguments:
+            case (str(name), (int(at), str(data_name), int(data)), int(width), int(given), *values):
+                pair = Pair(name, at, data_name, data, width)
+            case _:
+                raise _unknown(operation)
+        region, other = self._region(name), self._region(data_name)
+        for value in values:
+            if isinstance(value, int):
+                return region.write(at, width, given) + other.write(data, width, value), _nothing
+        indexes = range(given) if operation.name == "qemu.sweep" else (given,)
+        lines = []
+        for index in indexes:
+            lines += region.write(at, width, index) + other.read(data, width)
+        return lines, lambda answers: [
+            *(("line", pair.shown(index), int(answer, 16)) for index, answer in zip(indexes, answers[1::2], strict=True)),
+            None,
+        ]
 
     def _shown_as(self, name: str, offset: int) -> str:
         """Return what a report calls a register; all that never answer have one name together."""
         return f"{name}+{offset:#x}" if offset in self._answering[name] else f"{name}+(silent)"
 
-    def parts(self, operation: Operation) -> Sequence[Operation]:
-        """Return a read for each register that a probe reads."""
-        if operation.name != "qemu.probe":
-            return ()
-        name = str(operation.arguments[0])
-        width = self._widths[name]
-        return [Operation("qemu.read", (name, offset, width)) for offset in self._registers[name]]
-
     def _region(self, name: str) -> Region:
-        region = self._regions.get(name)
-        if region is None:
+        return self._one(name).region
+
+    def _one(self, name: str) -> Learnt:
+        one = self._learnt.get(name)
+        if one is None:
             raise TargetError(f"this machine has no region {name!r}; was it found on another?")
-        return region
+        return one
 
-    def _access(self, name: str, offset: int, width: int, value: int | None = None) -> str:
-        return access(self._region(name), offset, width, value)
 
-    def _kinds(self) -> Any:
-        for region in self._regions.values():
-            width = self._widths[region.name]
-            answering = self._registers[region.name]
-            if len(answering) <= _EACH:
-                for offset in answering:
-                    where = f"{region.name}+{offset:#x}"
-                    yield OperationType("qemu.read", f"read {where}", (region.name, offset, width))
-                    yield OperationType(
-                        "qemu.write", f"write {where}", (region.name, offset, width), (RegisterValue(width),)
-                    )
-            else:
-                yield from self._choosing(region, "answering", answering, width, 8.0)
-            others = [offset for offset in range(0, region.size, width) if offset not in self._answering[region.name]]
-            if others:
-                yield from self._choosing(region, "silent", others[:4096], width, 1.0)
-            narrow = [offset for offset in range(min(region.size, 4096)) if not offset % 2]
-            if width > 1:
-                yield from self._choosing(region, "by bytes", narrow, 1, 0.5)
-            if answering:
-                yield OperationType("qemu.probe", f"probe {region.name}", (region.name,), (), 0.5)
-        addresses = tuple(range(0, self._memory, max(4096, self._memory // 64)))
-        yield OperationType("qemu.store", "store memory", (), (OneOf(addresses), OneOf(_PATTERNS)), 0.5)
+def _nothing(answers: Sequence[str]) -> list[object]:
+    return [None]
 
-    def _choosing(
-        self, region: Region, which: str, offsets: Sequence[int], width: int, weight: float
-    ) -> Any:
-        sources = (OneOf(tuple(offsets)), OneOf((width,)))
-        label = f"{region.name} ({which})"
-        yield OperationType("qemu.read", f"read {label}", (region.name,), sources, weight)
-        yield OperationType(
-            "qemu.write", f"write {label}", (region.name,), (*sources, RegisterValue(width)), weight
-        )
+
+def _memory(answer: str) -> object:
+    """Return what was read of memory: 16 bytes as they are, more of them as a digest."""
+    data = bytes.fromhex(answer.removeprefix("0x"))
+    return data.hex() if len(data) <= _SHOWN else hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def _unknown(operation: Operation) -> TargetError:
+    return TargetError(f"this machine takes no operation {operation!r:.80}; was it found on another?")

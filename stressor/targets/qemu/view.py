@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from stressor.targets.qemu.interrupts import named_lines
 from stressor.vmstate.live import without_indexes
 from stressor.vmstate.stream import DeviceSection, Stream
 
@@ -17,6 +18,10 @@ VOLATILE: Final = {"timer/0": "follows the host's time, even while the machine i
 
 _HEADER: Final = re.compile(rb"\x04.{4}\x05timer.{8}", re.DOTALL)
 _CLOCK: Final = 24
+_FULL: Final = 4
+_ID: Final = 5
+_VERSION: Final = 4
+"""A section: its tag and four bytes of id; name, instance and version; body; a footer with the id."""
 
 
 class View:
@@ -24,7 +29,7 @@ class View:
 
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
-        self._patterns: Final = [_pattern(label) for label in sorted(labels or ())]
+        self._names: Final = [_named(label) for label in sorted(labels or ())]
 
     def cut(self, devices: bytes) -> bytes:
         """Return the bodies of the chosen sections, in order; of all of them, with volatile bytes 0.
@@ -32,7 +37,7 @@ class View:
         Fast: sections are found by their headers and footers. What cannot be found is left out.
         """
         if self._labels is not None:
-            found = [match for pattern in self._patterns if (match := _section(pattern, devices))]
+            found = [match for name in self._names if (match := _section(name, devices))]
             return b"".join(devices[start:end] for start, end in sorted(found))
         clock = _HEADER.search(devices)
         if clock is None:
@@ -54,33 +59,44 @@ class View:
     def attributes(self, stream: Stream) -> dict[str, object]:
         """Return every chosen field by its path."""
         return {
-            field.path: field.value for section in self.sections(stream) for field in section.fields()
+            field.path: field.value for section in self.sections(stream) for field in named_lines(section)
         }
 
     def digest_without(self, stream: Stream, hidden: Collection[str]) -> bytes:
-        """Return a digest of all chosen fields but some (indexes dropped; `serial/0.` is all of one)."""
-        whole = tuple(name for name in hidden if name.endswith("."))
+        """Return a digest of all chosen fields but some (indexes dropped; `serial/0.` is all of one).
+
+        Raises StreamError when a section that has such fields is not as it is described.
+        """
         digest = hashlib.blake2b(digest_size=16)
         for section in self.sections(stream):
-            for field in section.fields():
-                if without_indexes(field.path) not in hidden and not field.path.startswith(whole):
-                    start = field.offset - section.body
-                    digest.update(section.data[start : start + field.size])
+            here = {name for name in hidden if name.startswith(f"{section.label}.")}
+            if not here:
+                digest.update(section.data)
+            elif f"{section.label}." not in here:
+                for field in named_lines(section):
+                    if without_indexes(field.path) not in here:
+                        start = field.offset - section.body
+                        digest.update(section.data[start : start + field.size])
         return digest.digest()
 
 
-def _pattern(label: str) -> re.Pattern[bytes]:
-    """Return what finds the header of a section: its id in group 1."""
+def _named(label: str) -> bytes:
+    """Return what stands in the header of a section behind its id: its name and instance."""
     name, _, instance = label.partition("#")[0].rpartition("/")
     encoded = name.encode("utf-8", "surrogateescape")
-    counted = bytes([len(encoded)]) + encoded + int(instance).to_bytes(4)
-    return re.compile(rb"\x04(.{4})" + re.escape(counted) + rb".{4}", re.DOTALL)
+    return bytes([len(encoded)]) + encoded + int(instance).to_bytes(4)
 
 
-def _section(pattern: re.Pattern[bytes], devices: bytes) -> tuple[int, int] | None:
+def _section(named: bytes, devices: bytes) -> tuple[int, int] | None:
     """Return where the body of a section lies."""
-    header = pattern.search(devices)
-    if header is None:
+    at = devices.find(named, _ID)
+    while at >= 0 and devices[at - _ID] != _FULL:
+        at = devices.find(named, at + 1)
+    if at < 0:
         return None
-    footer = re.compile(re.escape(b"\x7e" + header[1]) + rb"[\x00\x04]").search(devices, header.end())
-    return None if footer is None else (header.end(), footer.start())
+    footer = b"\x7e" + devices[at - _ID + 1 : at]
+    start = at + len(named) + _VERSION
+    end = devices.find(footer, start)
+    while end >= 0 and devices[end + _ID : end + _ID + 1] not in (b"\0", b"\x04"):
+        end = devices.find(footer, end + 1)
+    return None if end < 0 else (start, end)
