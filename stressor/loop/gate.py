@@ -40,9 +40,14 @@ class _Gate(Careful):
         """Run the operations on two twins, without any cycle."""
         return None if not raises and self._repeats() else self._alone_by_steps()
 
+    def _twins(self) -> tuple[Target, Target]:
+        first, second = self._type.open(), self._type.open()
+        first.hidden = second.hidden = self._checks.hidden
+        return first, second
+
     def _repeats(self) -> bool:
         """Return whether two twins stay alike, looked at only where cycles are: usually they do."""
-        first, second = self._type.open(), self._type.open()
+        first, second = self._twins()
         self._watchdog.inside = True
         try:
             for part in _between_cycles(self._trace):
@@ -60,7 +65,7 @@ class _Gate(Careful):
         return True
 
     def _alone_by_steps(self) -> Divergence | None:
-        first, second = self._type.open(), self._type.open()
+        first, second = self._twins()
         try:
             for index, step in enumerate(self._trace):
                 self._ledger.step = index

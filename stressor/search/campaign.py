@@ -31,6 +31,7 @@ _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is loo
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace
 _HUNG_BUDGET = 24  # the same for a trace that hangs, where each try waits for the watchdog
+_CRASHES = 2  # times that a known crash comes again before its operation is left out
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
 _MODE = attrgetter("mode")
 _DAMAGE = attrgetter("damage")
@@ -71,6 +72,7 @@ class Campaign:
         self._ended = False
         self._kinds = Kinds(target_type.operations)
         self._drawn = [0] * len(target_type.operations)
+        self._crashes: Counter[str] = Counter()
         self._modes: Counter[ResetMode] = Counter()
         self._damaged = 0
         self._plans = 0
@@ -196,12 +198,23 @@ class Campaign:
         for divergence in found:
             fingerprint = divergence.fingerprint(self._type.name)
             if fingerprint.id in self._known:
+                self._avoid(divergence)
                 continue
             self._known.add(fingerprint.id)
             self._fruitless = 0
             finding = self._finding(trace, divergence, raises)
             self._repair(divergence, finding)
             yield finding
+
+    def _avoid(self, divergence: Divergence) -> None:
+        """Leave out an operation that keeps ending the whole process of a device, which costs a new
+        one each time."""
+        if self._type.walks or divergence.cause is not Cause.CRASHED or divergence.oracle is not Oracle.RUNS_ALONE:
+            return
+        label = divergence.first.path.removeprefix(self._type.prefix)
+        self._crashes[label] += 1
+        if self._crashes[label] == _CRASHES:
+            self._ended = not self._engine.exclude(label)
 
     def _elsewhere(self, trace: Trace) -> Divergence:
         change = FieldChange(f"{self._type.prefix}(outside the device)", "repeats", "does not repeat")
@@ -259,6 +272,7 @@ class Campaign:
             self._checks.hidden.add(bare)
         if divergence.cause is Cause.NONDETERMINISTIC:
             self._ended = not self._engine.exclude(bare)
+            self._checks.hidden.add(bare)
             self._type = self._type.excluding({bare})
             target = self._type.open()
             self._pristine = target.examine()
