@@ -67,6 +67,9 @@ class _Gate(Careful):
     def _alone_by_steps(self) -> Divergence | None:
         first, second = self._twins()
         try:
+            born = first.examine() == second.examine() or self._nondeterministic(first, second)
+            if isinstance(born, Divergence):
+                return born
             for index, step in enumerate(self._trace):
                 self._ledger.step = index
                 if isinstance(step, Cycle):
@@ -86,13 +89,18 @@ class _Gate(Careful):
         return None
 
     def _nondeterministic(
-        self, first: Target, second: Target, step: Operation, answer: list[object], other: list[object]
+        self,
+        first: Target,
+        second: Target,
+        step: Operation | None = None,
+        answer: Sequence[object] = (),
+        other: Sequence[object] = (),
     ) -> Divergence | None:
         changes = self._ledger.changes(first, first.attributes(), second.attributes(), {})
         if not changes:
-            if answer == other:
+            if step is None or answer == other:
                 return None
-            changes = [self._ledger.output_change(step, answer, other)]
+            changes = [self._ledger.output_change(step, list(answer), list(other))]
         return self._ledger.divergence(
             Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, changes, first, labels=("one twin", "the other"),
             detail="two devices that got the same operations and no cycle",

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from stressor.targets.qemu.discovery import Layout, launch
-from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
+from stressor.targets.qemu.bench import Bench
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.registers import Deadly, Learnt, Register
 
-__all__ = ["Bench", "learn_registers"]
+__all__ = ["learn_registers"]
 
 _LOOKED_AT: Final = 4096
 """Places of a region that are tried at its first width; larger regions are mostly memory."""
@@ -35,54 +34,19 @@ _TOGETHER: Final = 16
 _DEATHS: Final = 6
 """Machines that one region may cost; from then on it is only read."""
 
-_PATIENCE: Final = 4.0
-"""Seconds after which a machine that is tried out counts as hung."""
 
+def learn_registers(bench: Bench, region: Region) -> Learnt:
+    """Try out a region, on machines that are of no use for anything else afterwards.
 
-class Bench:
-    """Machines to try things on: a new one whenever the last one died or hung. `close` it."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout: Final = layout
-        self._process: QemuProcess | None = None
-        self.deaths = 0
-
-    def ask(self, commands: Sequence[str], *, anew: bool = False) -> list[str] | None:
-        """Return the answers to qtest commands, None when the machine died or hung of them.
-
-        With `anew` it is a machine that was not asked anything before.
-        """
-        if anew:
-            self.close()
-        if self._process is None:
-            self._process = launch(self._layout, seconds=_PATIENCE).connect()
-            self._process.run(self._layout.setup)
-        try:
-            return self._process.run(commands)
-        except (QemuDied, QemuHung):
-            self.deaths += 1
-            self.close()
-            return None
-
-    def close(self) -> None:
-        """End the machine; never raises."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
-
-
-def learn_registers(layout: Layout, region: Region) -> Learnt:
-    """Try out a region. Raises TargetError when no machine starts."""
-    bench = Bench(layout)
-    try:
-        return _Trial(bench, region).learnt()
-    finally:
-        bench.close()
+    Raises TargetError when no machine starts.
+    """
+    return _Trial(bench, region).learnt()
 
 
 class _Trial:
     def __init__(self, bench: Bench, region: Region) -> None:
         self._bench = bench
+        self._most = bench.deaths + _DEATHS
         self._region = region
         self._deadly: list[Deadly] = []
 
@@ -109,6 +73,8 @@ class _Trial:
         safe = [registers[offset] for offset in sorted(registers) if not self._kills(*registers[offset])]
         if self._region.config:
             safe = self._meaning(safe)
+            meant = {at for offset, size in safe for at in range(offset, offset + size)}
+            narrow = {other: tuple(filter(meant.__contains__, narrow[other])) for other in narrow}
         return Learnt(self._region, width, tuple(safe[:_MOST]), narrow, tuple(self._deadly))
 
     def _meaning(self, registers: Sequence[Register]) -> list[Register]:
@@ -141,7 +107,7 @@ class _Trial:
     def _tried(self, offsets: Sequence[int], width: int) -> Iterator[int]:
         """Yield those of a few places that answer, and remember which of them kill."""
         offsets = [offset for offset in offsets if not self._kills(offset, width)]
-        writing = self._bench.deaths < _DEATHS
+        writing = self._bench.deaths < self._most
         parts = [self._commands(offset, width, writing) for offset in offsets]
         answers = self._bench.ask([line for lines, _ in parts for line in lines])
         if answers is not None:

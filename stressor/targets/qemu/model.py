@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Operation, ResetMode
+from stressor.targets.qemu.bench import MachineBench
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
@@ -112,9 +114,7 @@ def qemu_model(text: str) -> QemuModel:
     """
     specification = parse_specification(text)
     layout = discover(specification)
-    learnt = [learn_registers(layout, region) for region in layout.regions]
-    pairs = learn_pairs(layout, learnt)
-    traffic = Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram))
+    traffic = _learnt(layout)
     drivers = drivers_for(SHIPPED, layout.regions)
     for name in specification.operations:
         own = drivers_for(drivers_in(name), layout.regions)
@@ -124,6 +124,16 @@ def qemu_model(text: str) -> QemuModel:
         drivers += own
     refuse_doubles(drivers)
     return QemuModel(_name(specification), text, layout, traffic, Pool(layout), tuple(drivers))
+
+
+def _learnt(layout: Layout) -> Traffic:
+    learnt = []
+    for region in layout.regions:
+        with closing(MachineBench(layout)) as bench:  # of its own: one region may have remapped others
+            learnt.append(learn_registers(bench, region))
+    with closing(MachineBench(layout)) as bench:
+        pairs = learn_pairs(bench, learnt)
+    return Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram))
 
 
 def _name(specification: QemuSpecification) -> str:

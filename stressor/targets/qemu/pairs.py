@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import Final
 
-from stressor.targets.qemu.discovery import Layout
-from stressor.targets.qemu.learning import Bench
+from stressor.targets.qemu.bench import Bench
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.registers import Learnt, Pair
 
@@ -27,16 +26,12 @@ _MOST: Final = 6
 Place = tuple[Region, int, int]
 
 
-def learn_pairs(layout: Layout, learnt: Sequence[Learnt]) -> tuple[Pair, ...]:
+def learn_pairs(bench: Bench, learnt: Sequence[Learnt]) -> tuple[Pair, ...]:
     """Return the pairs of index and data register of a machine's regions."""
     found: list[Pair] = []
-    bench = Bench(layout)
-    try:
-        for _, group in groupby(learnt, key=_block):
-            places = [place for one in group if not one.region.config for place in _places(one)]
-            found += islice(_pairs(bench, places[:_PLACES]), _MOST)
-    finally:
-        bench.close()
+    for _, group in groupby(learnt, key=_block):
+        places = [place for one in group if not one.region.config for place in _places(one)]
+        found += islice(_pairs(bench, places[:_PLACES]), _MOST)
     return tuple(found)
 
 

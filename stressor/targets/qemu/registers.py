@@ -12,6 +12,8 @@ from stressor.targets.qemu.regions import Region
 __all__ = ["Deadly", "Learnt", "Pair", "Register"]
 
 _LISTED: Final = 4096
+_HEADER: Final = 64
+"""Bytes of a configuration space that all have; what is not a capability beyond is none of it."""
 
 
 class Register(NamedTuple):
@@ -65,7 +67,8 @@ class Learnt:
     def silent(self) -> tuple[int, ...]:
         """The first offsets of which nothing was ever heard, and that do not kill; at `width`."""
         heard = {at for offset, width in self.registers for at in range(offset, offset + width)}
-        last = self.region.size - self.width
+        size = _HEADER if self.region.config else self.region.size
+        last = size - self.width
         offsets = range(0, min(last, _LISTED * self.width) + 1, self.width)
         return tuple(
             offset for offset in offsets if offset not in heard and not self.kills(offset, self.width)
