@@ -112,7 +112,10 @@ class Campaign:
                 yield from self._look(trace, raises=True)
             batches = batches[: len(recording.observations)]
         elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches)[0] != recording:
+            recorded_with = self._type
             yield from self._look(trace_of(batches, (), len(batches), 0))
+            if self._type is not recorded_with:
+                return
         if not batches:
             return
         whole = 0
@@ -135,7 +138,10 @@ class Campaign:
                 self._count_cycles(schedule[:begun])
                 self._count_operations(batches_now[:done])
                 if parted is not None and self._worthwhile():
+                    recorded_with = self._type
                     yield from self._look(trace_of(batches_now, schedule, done, begun))
+                    if self._type is not recorded_with:  # the recording has in it what is now left out
+                        return
         finally:
             if whole:
                 self.operations += whole * sum(plan.drawn)
