@@ -92,7 +92,8 @@ def discover(specification: QemuSpecification) -> Layout:
             bare.close()
         regions = tuple(region for region in regions if region not in others)
         if _CONFIGURATION in tree and any(fnmatchcase("config", each) for each in patterns or ("*",)):
-            regions += tuple(Region("config", function.address, _CONFIG_SIZE, False, True) for function, _ in bases)
+            spaces = [Region("config", function.address, _CONFIG_SIZE, False, True) for function, _ in bases]
+            regions = (*spaces, *regions)  # the first to be asked: without it the others are gone
     if not regions:
         chosen = f" that fits {', '.join(patterns)}" if patterns else ""
         raise UsageError(f"{specification.text}: has no region of registers{chosen}; see info mtree")

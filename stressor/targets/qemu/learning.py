@@ -32,7 +32,7 @@ _TOGETHER: Final = 16
 """Places tried in one go, until one of them kills."""
 
 _DEATHS: Final = 6
-"""Machines that one region may cost; from then on it is only read."""
+"""Machines that one region may cost; from then on it is only read, and after as many more let be."""
 
 
 def learn_registers(bench: Bench, region: Region) -> Learnt:
@@ -108,6 +108,8 @@ class _Trial:
         """Yield those of a few places that answer, and remember which of them kill."""
         offsets = [offset for offset in offsets if not self._kills(offset, width)]
         writing = self._bench.deaths < self._most
+        if self._bench.deaths >= self._most + _DEATHS:
+            return
         parts = [self._commands(offset, width, writing) for offset in offsets]
         answers = self._bench.ask([line for lines, _ in parts for line in lines])
         if answers is not None:

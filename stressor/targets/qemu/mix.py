@@ -11,7 +11,7 @@ from stressor.loop.trace import Argument
 from stressor.targets.qemu.guest_memory import Window
 from stressor.targets.qemu.registers import Deadly, Learnt, Pair, Register
 
-__all__ = ["SWEPT", "kinds_of"]
+__all__ = ["COMMAND", "SWEPT", "kinds_of"]
 
 SWEPT: Final = 48
 """Indexes that are read, one after another, behind each pair."""
@@ -26,7 +26,7 @@ _SHARE: Final = 12.0
 """The weight of a region's reads, and of its writes."""
 
 _LEAST: Final = 0.5
-_COMMAND, _STATUS, _FIRST_BAR, _LAST_BAR = 0x04, 0x06, 0x10, 0x24
+COMMAND, _STATUS = 0x04, 0x06
 """PCI Local Bus Specification 3.0, section 6.1, figure 6-1."""
 
 _COMMANDS: Final = (0x007, 0x007, 0x007, 0x407, 0x147, 0x006, 0x003, 0x005, 0x000)
@@ -71,7 +71,7 @@ class _Region:
         self._assigned = assigned
         own = [*addresses, *(_MESSAGES if learnt.region.config else ())]
         self._addresses = OneOf((*own, *range(2, 9), 16, 0x40, 0x200))
-        special = {_COMMAND, *assigned} if learnt.region.config else set()
+        special = {COMMAND, *assigned} if learnt.region.config else set()
         self._plain = [register for register in learnt.registers if register.offset not in special]
 
     def kinds(self) -> Iterator[OperationType]:
@@ -135,7 +135,7 @@ class _Region:
 
     def _config(self) -> Iterator[OperationType]:
         special: list[tuple[int, int, Source]] = [
-            (_COMMAND, 2, OneOf(_COMMANDS)),
+            (COMMAND, 2, OneOf(_COMMANDS)),
             (_STATUS, 2, RegisterValue(2)),
             *((offset, 4, _around(value)) for offset, value in self._assigned.items()),
         ]
@@ -149,7 +149,7 @@ class _Region:
         if not self._learnt.region.config:
             return False
         reached = range(offset, offset + width)
-        return _COMMAND in reached or _COMMAND + 1 in reached or any(
+        return COMMAND in reached or COMMAND + 1 in reached or any(
             at in reached for base in self._assigned for at in range(base, base + 4)
         )
 

@@ -55,6 +55,7 @@ class QemuTarget:
         self._traffic = traffic
         self._view = view
         self._whole: bytes | None = None
+        self._put_back: Sequence[str] = ()
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
@@ -118,6 +119,8 @@ class QemuTarget:
         """Nothing to do either."""
 
     def save(self) -> Snapshot:
+        if self._traffic.known_to_lose(self.hidden):
+            self._put_back = self._traffic.put_back(self._machine.process.run)
         devices = self._machine.save()
         return Snapshot(self._view.cut(devices), len(devices), devices)
 
@@ -156,6 +159,7 @@ class QemuTarget:
         else:
             board = snapshot.board
             self._machine.load(board if isinstance(board, bytes) else snapshot.data)
+        self._machine.process.run(self._put_back)
         return []
 
     def offer(self, snapshot: Snapshot) -> list[object]:

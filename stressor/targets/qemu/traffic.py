@@ -19,19 +19,20 @@ What a read shows is an output under the register's name, so that a report names
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from stressor.errors import TargetError
 from stressor.loop.trace import Operation
 from stressor.targets.qemu.guest_memory import Window
-from stressor.targets.qemu.mix import SWEPT, kinds_of
-from stressor.targets.qemu.pipeline import Answer, Pipeline
+from stressor.targets.qemu.mix import COMMAND, SWEPT, kinds_of
+from stressor.targets.qemu.pipeline import Answer, Pipeline, Run
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.registers import Learnt, Pair
 
 __all__ = ["Traffic"]
 
+_CONFIG: Final = "config"
 _SHOWN: Final = 16
 """Bytes of memory that an output shows as they are; more of them as a digest."""
 
@@ -49,11 +50,12 @@ class Traffic:
         window: Window | None = None,
     ) -> None:
         self._learnt: Final = {one.region.name: one for one in learnt}
+        self._assigned: Final = assigned or {}
         self._answering: Final = {
             one.region.name: {at for offset, width in one.registers for at in range(offset, offset + width)}
             for one in learnt
         }
-        self.kinds: Final = tuple(kinds_of(learnt, pairs, assigned or {}, window))
+        self.kinds: Final = tuple(kinds_of(learnt, pairs, self._assigned, window))
         sweeps = [Operation("qemu.sweep", (*pair.leading, SWEPT)) for pair in pairs]
         probes = [Operation("qemu.probe", (one.region.name,)) for one in learnt if one.registers]
         memory = [Operation("qemu.fetch", (window.base, window.size))] if window else []
@@ -93,6 +95,22 @@ class Traffic:
         if operation.name in ("qemu.read-indexed", "qemu.write-indexed", "qemu.sweep"):
             return self._indexed(operation)
         raise _unknown(operation)
+
+    def known_to_lose(self, hidden: Collection[str]) -> bool:
+        """Return whether outputs that known findings are about are some of a configuration space."""
+        return any(name.startswith(f"{_CONFIG}+") for name in hidden)
+
+    def put_back(self, run: Run) -> list[str]:
+        """Return the commands that give the stressed function its present base addresses, and its
+        present command register: when they are known to be lost, other bugs show only with them."""
+        one = self._learnt.get(_CONFIG)
+        if one is None:
+            return []
+        kept = []
+        for offset in (*self._assigned, COMMAND):
+            value = int(run(one.region.read(offset, 4))[-1], 16)
+            kept += one.region.write(offset, 4 if offset != COMMAND else 2, value)
+        return kept
 
     def parts(self, operation: Operation) -> Sequence[Operation]:
         """Return what may stand for an operation that consists of several, the simplest first."""
