@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from stressor.targets.qemu.bench import Bench
+from stressor.targets.qemu.configuration import meaningful
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.registers import Deadly, Learnt, Register
 
@@ -24,9 +25,6 @@ _FURTHER: Final = 1024
 
 _MOST: Final = 256
 """Answering registers that are kept of a region."""
-
-_CAPABILITY: Final = 16
-"""Bytes of a PCI function's capability that may read as 0 at reset."""
 
 _TOGETHER: Final = 16
 """Places tried in one go, until one of them kills."""
@@ -72,26 +70,16 @@ class _Trial:
         }
         safe = [registers[offset] for offset in sorted(registers) if not self._kills(*registers[offset])]
         if self._region.config:
-            safe = self._meaning(safe)
-            meant = {at for offset, size in safe for at in range(offset, offset + size)}
+            meant = self._meant()
+            safe = [register for register in safe if register.offset in meant]
             narrow = {other: tuple(filter(meant.__contains__, narrow[other])) for other in narrow}
         return Learnt(self._region, width, tuple(safe[:_MOST]), narrow, tuple(self._deadly))
 
-    def _meaning(self, registers: Sequence[Register]) -> list[Register]:
-        """Return the registers of a configuration space that mean something.
-
-        Beyond the header these are capabilities, recognised by what is there at reset; the rest of
-        the space just keeps what is written.
-        """
-        last = 0x40
-        kept: list[Register] = []
-        for register in registers:
-            answers = self._bench.ask(self._access(*register, None), anew=last == 0x40 and not kept)
-            if answers and int(answers[-1], 16) and register.offset >= 0x40:
-                last = register.offset + _CAPABILITY
-            if register.offset < last:
-                kept.append(register)
-        return kept
+    def _meant(self) -> frozenset[int]:
+        """Return the places of a configuration space that mean something."""
+        lines = [line for at in range(0, self._region.size, 4) for line in self._access(at, 4, None)]
+        answers = self._bench.ask(lines, anew=True) or []
+        return meaningful(b"".join(int(answer, 16).to_bytes(4, "little") for answer in answers[1::2]))
 
     def _answering(self, width: int, most: int) -> list[int]:
         """Return the offsets that answer at a width."""

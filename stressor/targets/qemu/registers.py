@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from stressor.loop.trace import Argument
+from stressor.targets.qemu.configuration import HEADER
 from stressor.targets.qemu.regions import Region
 
 __all__ = ["Deadly", "Learnt", "Pair", "Register"]
 
 _LISTED: Final = 4096
-_HEADER: Final = 64
-"""Bytes of a configuration space that all have; what is not a capability beyond is none of it."""
 
 
 class Register(NamedTuple):
@@ -67,7 +66,7 @@ class Learnt:
     def silent(self) -> tuple[int, ...]:
         """The first offsets of which nothing was ever heard, and that do not kill; at `width`."""
         heard = {at for offset, width in self.registers for at in range(offset, offset + width)}
-        size = _HEADER if self.region.config else self.region.size
+        size = HEADER if self.region.config else self.region.size
         last = size - self.width
         offsets = range(0, min(last, _LISTED * self.width) + 1, self.width)
         return tuple(

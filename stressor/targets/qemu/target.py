@@ -84,7 +84,7 @@ class QemuTarget:
             for operation in operations:
                 transaction = self._transactions.get(operation.name)
                 if transaction is None:
-                    self._traffic.perform(operation, pipeline)
+                    self._traffic.perform(operation, pipeline, self.hidden)
                 else:
                     self._transact(pipeline, *transaction, operation.arguments)
             pipeline.flush()

@@ -61,15 +61,18 @@ class Traffic:
         memory = [Operation("qemu.fetch", (window.base, window.size))] if window else []
         self.probes: Final = (*probes, *sweeps, *memory)
 
-    def perform(self, operation: Operation, pipeline: Pipeline) -> None:
-        """Send what an operation consists of. Raises TargetError when it is none of this machine's."""
+    def perform(self, operation: Operation, pipeline: Pipeline, hidden: Collection[str] = ()) -> None:
+        """Send what an operation consists of. Raises TargetError when it is none of this machine's.
+
+        What is `hidden`, as it is known to part, decides nothing, so that nothing else parts of it.
+        """
         pipeline.add(*self._commands(operation))
         match operation:
             case ("qemu.modify", (str(name), int(offset), int(width), int(keep), int(change))):
                 pipeline.flush()
                 match pipeline.observations[-2:]:
-                    case [(_, _, int(value)), None]:
-                        written = value & keep ^ change
+                    case [(_, str(shown), int(value)), None]:
+                        written = (0 if shown in hidden else value) & keep ^ change
                         pipeline.add(self._region(name).write(offset, width, written), lambda answers: [])
 
     def _commands(self, operation: Operation) -> tuple[list[str], Answer]:

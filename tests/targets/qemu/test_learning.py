@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from stressor.targets.qemu.configuration import meaningful
 from stressor.targets.qemu.learning import learn_registers
 from stressor.targets.qemu.pairs import learn_pairs
 from stressor.targets.qemu.regions import Region
@@ -96,6 +97,21 @@ def test_a_region_that_kills_everywhere_costs_a_bounded_number_of_machines() -> 
     learn_registers(bench, Region("bomb", 0x1000, 0x1000, False))
 
     assert 12 <= bench.deaths <= 14
+
+
+def test_of_a_configuration_space_header_and_capabilities_mean_something() -> None:
+    space = bytearray(256)
+    space[0x06], space[0x34] = 0x10, 0xC8
+    space[0xC8:0xCA] = 0x01, 0xD0  # power management, and on
+    space[0xD0:0xD2] = 0x05, 0x00  # messages
+    space[0x90] = 1
+
+    meant = meaningful(bytes(space))
+
+    assert {0x3C, 0xCC, 0xDC, 0x90, 0x93} <= meant
+    assert meant.isdisjoint({0x40, 0x94, 0xE0})
+    space[0x06] = 0
+    assert 0xCC not in meaningful(bytes(space))
 
 
 def indexed(*, honest: bool) -> Callable[[], Access]:

@@ -127,7 +127,7 @@ def test_a_device_that_saves_nothing_is_found_and_the_register_named(edu: QemuMo
     finding = next(found for found in campaign.run(20) if found is not None)
 
     assert finding.divergence.cause is Cause.NEVER_SAVED
-    assert finding.divergence.first.path.startswith("edu-mmio+0x")
+    assert finding.divergence.first.path.startswith(("edu-mmio+0x", "config+0x"))
     again = replay(finding, edu)
     assert again is not None
     assert again.fingerprint(edu.name) == finding.fingerprint
@@ -155,7 +155,8 @@ def test_an_operation_of_another_machine_is_refused(edu: QemuModel) -> None:
 
 
 def test_a_finding_is_shown_as_lines_for_a_bug_report(edu: QemuModel) -> None:
-    trace: Trace = (Operation("qemu.write", ("edu-mmio", 4, 4, 1)), Cycle(ResetMode.IN_PLACE), *edu.opening)
+    probe = Operation("qemu.probe", ("edu-mmio",))
+    trace: Trace = (Operation("qemu.write", ("edu-mmio", 4, 4, 1)), Cycle(ResetMode.IN_PLACE), probe)
 
     text = qtest_lines(edu, trace)
 
@@ -184,3 +185,79 @@ def test_a_machine_that_ends_by_itself_is_a_crash_named_by_its_operation() -> No
 def test_a_machine_that_cannot_be_saved_is_no_finding() -> None:
     with pytest.raises(NotMigratable, match="not migratable: "):
         qemu_model("qemu:rocker")
+
+
+@pytest.mark.parametrize("mode", [ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR])
+def test_a_pending_interrupt_comes_back_and_has_its_number(mode: ResetMode) -> None:
+    model = qemu_model("qemu:isa-serial")
+    target = model.open()
+    raised: Trace = (
+        Operation("qemu.write", ("serial", 4, 1, 8)),  # out 2: interrupts go to the bus
+        Operation("qemu.write", ("serial", 1, 1, 2)),  # and there is one: the transmitter is empty
+    )
+    try:
+        target.execute([step for step in raised if isinstance(step, Operation)])
+
+        assert [target.value(f"i8259/0.irr[{line}]") for line in (3, 4, 5)] == [0, 1, 0]
+        assert "i8259/0.irr[]" not in model.fields
+        assert investigate(model, (*raised, Cycle(mode)), Checks(list(Oracle)), Watchdog(5.0)) == []
+    finally:
+        target.close()
+        model.close()
+
+
+def test_an_interrupt_that_stays_raised_after_a_load_is_named() -> None:
+    model = qemu_model("qemu:edu")
+    trace: Trace = (
+        Operation("qemu.write", ("edu-mmio", 0x60, 4, 1)),
+        Cycle(ResetMode.IN_PLACE),
+        Operation("qemu.write", ("edu-mmio", 0x64, 4, 1)),
+    )
+    try:
+        (found,) = investigate(model, trace, Checks(list(Oracle)), Watchdog(5.0))
+    finally:
+        model.close()
+
+    assert found.first.path.startswith("PCIBUS/0.irq_count[")
+    assert (found.first.before, found.first.after) == (0, 1)
+
+
+def test_configuration_space_is_an_output_and_is_put_back_once_it_is_known_to_be_lost(edu: QemuModel) -> None:
+    checks = Checks(list(Oracle))
+    lost: Trace = (Cycle(ResetMode.FRESH), Operation("qemu.probe", ("config",)))
+    kept: Trace = (Cycle(ResetMode.FRESH), Operation("qemu.read", ("edu-mmio", 0, 4)))
+
+    (first,) = investigate(edu, lost, checks, Watchdog(5.0))
+    (gone,) = investigate(edu, kept, checks, Watchdog(5.0))
+    checks.hidden.add(first.first.path)
+
+    assert (first.first.path, first.first.before) == ("config+0x4", 7 | 0x10_0000)
+    assert gone.first.path == "edu-mmio+0x0"
+    assert investigate(edu, kept, checks, Watchdog(5.0)) == []
+
+
+def test_what_a_donor_does_to_memory_is_undone() -> None:
+    model = qemu_model("qemu:isa-serial")
+    scribble = Operation("qemu.store", (0x2000, b"donor"))
+    trace: Trace = (
+        Operation("qemu.store", (0x2000, b"guest")),
+        Cycle(ResetMode.DONOR, (scribble,)),
+        Operation("qemu.fetch", (0x2000, 5)),
+    )
+    try:
+        assert investigate(model, trace, Checks(list(Oracle)), Watchdog(5.0)) == []
+    finally:
+        model.close()
+
+
+def test_widths_index_registers_and_places_that_kill_are_learnt_of_real_devices() -> None:
+    sound = qemu_model("qemu:AC97,region=ac97-nam")
+    clock = qemu_model("qemu:machine=pc,region=rtc*")
+    bomb = qemu_model("qemu:isa-debug-exit,iobase=0xf4")
+    for model in (sound, clock, bomb):
+        model.close()
+
+    assert Operation("qemu.probe", ("ac97-nam",)) in sound.opening
+    assert ("ac97-nam", 2, 2) in [part.arguments for part in sound.parts(Operation("qemu.probe", ("ac97-nam",)))]
+    assert Operation("qemu.sweep", ("rtc-index", (0, "rtc", 0), 1, 48)) in clock.opening
+    assert {kind.label for kind in bomb.operations} >= {"write isa-debug-exit+0x0", "write isa-debug-exit+0x1"}

@@ -62,6 +62,14 @@ def test_what_modify_writes_depends_on_what_it_read(traffic: Traffic) -> None:
     assert observations == [("line", "many+0x8", 3), None]
 
 
+def test_what_is_known_to_part_decides_nothing(traffic: Traffic) -> None:
+    pipeline = Pipeline(lambda commands: ["0x3"] * len(commands))
+    traffic.perform(Operation("qemu.modify", ("many", 8, 4, 0xFF, 0x80)), pipeline, {"many+0x8"})
+    pipeline.flush()
+
+    assert pipeline.sent[-1] == "writel 0xe0000008 0x80"
+
+
 def test_bursts_and_drains_stay_at_one_register(traffic: Traffic) -> None:
     assert sent(traffic, "qemu.burst", "few", 1, 1, (7, 8)) == (["outb 0xc001 0x7", "outb 0xc001 0x8"], [None])
     commands, observations = sent(traffic, "qemu.drain", "few", 1, 1, 2)
