@@ -134,15 +134,17 @@ class _Region:
             yield from self._choosing(f"{self._name} (silent)", offsets, self._learnt.width, weight)
 
     def _config(self) -> Iterator[OperationType]:
-        special: list[tuple[int, int, Source]] = [
+        written: list[tuple[int, int, Source]] = [
             (COMMAND, 2, OneOf(_COMMANDS)),
             (_STATUS, 2, RegisterValue(2)),
             *((offset, 4, _around(value)) for offset, value in self._assigned.items()),
         ]
-        for offset, width, source in special:
-            where, leading = f"{self._name}+{offset:#x}", (self._name, offset, width)
-            yield OperationType("qemu.write", f"write {where}", leading, (source,), _LEAST)
-            yield OperationType("qemu.read", f"read {where}", leading, (), _LEAST)
+        for offset, width, source in written:
+            where = f"{self._name}+{offset:#x}"
+            yield OperationType("qemu.write", f"write {where}", (self._name, offset, width), (source,), _LEAST)
+        for offset in (COMMAND, *self._assigned):
+            where = f"{self._name}+{offset:#x}"
+            yield OperationType("qemu.read", f"read {where}", (self._name, offset, 4), (), _LEAST)
 
     def _special(self, offset: int, width: int) -> bool:
         """Return whether what is there switches the registers off: only `_config` writes there."""
