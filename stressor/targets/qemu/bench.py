@@ -38,7 +38,7 @@ class MachineBench:
         if anew:
             self.close()
         if self._process is None:
-            self._process = launch(self._layout, seconds=_PATIENCE).connect()
+            self._process = launch(self._layout, patience=_PATIENCE).connect()
             self._process.run(self._layout.setup)
         try:
             return self._process.run(commands)

@@ -49,13 +49,15 @@ class Layout:
     ram: range
 
 
-def launch(layout: Layout, *, incoming: bool = False, seconds: float = 10.0) -> QemuProcess:
+def launch(
+    layout: Layout, *, incoming: bool = False, patience: float | None = None
+) -> QemuProcess:
     """Launch a process of the layout; registers are not there before `setup` was run.
 
-    `seconds` bounds every answer of it.
+    `patience` is how many seconds an answer to qtest commands may take, when not as long as any.
     """
     return QemuProcess(
-        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, seconds=seconds
+        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, patience=patience
     )
 
 

@@ -56,8 +56,8 @@ class QemuProcess:
     """A QEMU that was launched; `connect` waits until it answers.
 
     `arguments` come behind the ones that are needed to drive it; with `incoming` it waits for a
-    whole state to be loaded. `seconds` bounds every answer. Raises TargetError when it cannot be
-    launched; nothing is left over then.
+    whole state to be loaded. `seconds` bounds every answer, `patience` those to qtest commands.
+    Raises TargetError when it cannot be launched; nothing is left over then.
     """
 
     def __init__(
@@ -68,8 +68,10 @@ class QemuProcess:
         memory: str = "1",
         incoming: bool = False,
         seconds: float = 10.0,
+        patience: float | None = None,
     ) -> None:
         self._seconds: Final = seconds
+        self._patience: Final = patience or seconds
         self.incoming = incoming
         """Whether a whole state is still to be loaded."""
         self._folder: Final = new_folder()
@@ -114,7 +116,7 @@ class QemuProcess:
                 pass_fds=(monitor_there.fileno(), qtest_there.fileno()),
             )  # fmt: skip
             weakref.finalize(self, _end, self._process)
-        self._qtest = Qtest(qtest, self._seconds)
+        self._qtest = Qtest(qtest, self._patience)
         self._monitor_end = monitor
 
     @property
