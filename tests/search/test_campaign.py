@@ -154,6 +154,29 @@ def test_a_target_that_breaks_ends_alone() -> None:
     assert [event.target for event in happened if isinstance(event, TargetFinished)] == ["forgetful"]
 
 
+class Process(Model):
+    """A model whose device is a process that would have to be started anew."""
+
+    @property
+    def walks(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("kind", "goes_on"), [(Model, True), (Process, False)])
+def test_an_operation_that_keeps_ending_a_process_is_left_out(kind: type[Model], goes_on: bool) -> None:
+    plain = model(Fragile)
+    campaign = Campaign(
+        kind(plain.name, plain.specification, plain.operations, plain.binding), seed=1, oracles=list(Oracle),
+        reset_modes=list(ResetMode), watchdog=Watchdog(5), shrinking=False,
+    )  # fmt: skip
+    written = []
+    for finding in campaign.run(6000):
+        if finding is None:
+            written.append(campaign.statistics.operations["write count"])
+
+    assert (written[-1] > written[len(written) // 2]) == goes_on
+
+
 class Hopeless:
     def work(self) -> None:
         raise RuntimeError("out of order")
