@@ -27,14 +27,14 @@ class QemuSpecification:
 
     `device` is None for a board's own devices; `properties` are the device's, `regions` choose by
     name (as in the shell) what is stressed, `operations` are Python files with drivers. `arguments`
-    go to QEMU as they are. `text` is what was written.
+    go to QEMU as they are, `memory` is None where none was asked for. `text` is what was written.
     """
 
     text: str
     device: str | None
     machine: str | None
     binary: str | None
-    memory: str
+    memory: str | None
     properties: tuple[tuple[str, str], ...]
     regions: tuple[str, ...]
     operations: tuple[str, ...]
@@ -77,8 +77,8 @@ def parse_specification(text: str) -> QemuSpecification:
         if name in given:
             raise UsageError(f"{text}: {name} is given twice; leave one")
         given[name] = value
-    memory = given.get("memory", "4M")
-    if not _MEMORY.fullmatch(memory):
+    memory = given.get("memory")
+    if memory is not None and not _MEMORY.fullmatch(memory):
         raise UsageError(f"{text}: memory={memory} is no size; write 4M or 1G")
     properties = tuple((name, value) for name, value in given.items() if name not in _OWN)
     if device is None and properties:
