@@ -68,8 +68,15 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
             broken = f"broken: {', '.join(map(clean, finished.broken))} could not be driven"
             return f"{broken}; {found or f'otherwise nothing diverged ({ran})'}"
         case Verdict.FINDINGS:
-            return found
+            return f"{found}; {_skipped(finished)}" if finished.skipped else found
         case Verdict.NOTHING_RAN:
+            if finished.skipped:
+                return f"nothing ran: {_skipped(finished)}"
             return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
         case Verdict.CLEAN:
-            return f"clean: {ran}, nothing diverged"
+            left = f"; {_skipped(finished)}" if finished.skipped else ""
+            return f"clean: {ran}, nothing diverged{left}"
+
+
+def _skipped(finished: RunFinished) -> str:
+    return f"{counted(len(finished.skipped), 'device')} cannot be stressed"

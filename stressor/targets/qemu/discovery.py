@@ -11,7 +11,7 @@ from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
 from stressor.targets.qemu.board import Board, board_of
 from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.process import QemuProcess
+from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
 
@@ -70,7 +70,7 @@ def discover(specification: QemuSpecification) -> Layout:
         process.run(setup)
         tree = process.human("info mtree -f")
         regions = regions_in(tree, patterns)
-        sections = frozenset(Machine(process).sections) if device else None
+        sections = _sections(process) if device else None
     finally:
         process.close()
     if sections is not None:
@@ -89,6 +89,14 @@ def _used(memory: range) -> range:
     # what a PC has below its first megabyte belongs to the piece above
     start = 0 if memory.start <= _MEGABYTE else memory.start
     return range(start, min(memory.stop, start + 4 * _MEGABYTE))
+
+
+def _sections(process: QemuProcess) -> frozenset[str]:
+    """Return the labels of all sections; none when saving kills the machine, which is a finding."""
+    try:
+        return frozenset(Machine(process).sections)
+    except (QemuDied, QemuHung):
+        return frozenset()
 
 
 def machine_of(specification: QemuSpecification) -> tuple[QemuBinary, str]:

@@ -17,7 +17,7 @@ import re
 from time import sleep
 from typing import Final, NamedTuple
 
-from stressor.errors import StreamError, TargetError
+from stressor.errors import StreamError, TargetError, UnsuitableError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import STATE, QemuDied, QemuHung, QemuProcess
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
@@ -29,11 +29,14 @@ _HEADER: Final = 8
 _PAGE: Final = 4096
 _PAUSE: Final = 0.005
 _NO_SNAPSHOTS: Final = "does not support snapshots"
-_BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
+_BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?|Migration is disabled.*? device '([^']*)'")
 
 
-class NotMigratable(TargetError):
+class NotMigratable(UnsuitableError):
     """The machine has a device that says it cannot be saved: a fact about it, and no finding."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__("not migratable", f"not migratable: {device} says that it cannot be saved")
 
 
 class Frame(NamedTuple):
@@ -208,6 +211,6 @@ def _refusal(said: str) -> TargetError:
     said = " ".join(said.split())
     blocked = _BLOCKED.search(said)
     if blocked:
-        return NotMigratable(f"not migratable: {blocked[1]} says that it cannot be saved")
+        return NotMigratable(blocked[1] or blocked[2])
     return TargetError(f"QEMU cannot save the machine: {said}")
 

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
+from stressor.loop.target import StillbornError
 from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.learning import learn_registers, natural_width
 from stressor.targets.qemu.pool import Pool
+from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
 from stressor.targets.qemu.target import Birth, QemuTarget
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
-__all__ = ["QemuModel", "qemu_model"]
+__all__ = ["RESET_MODES", "QemuModel", "name_of", "qemu_model"]
 
 _MEGABYTE = 1 << 20
+RESET_MODES: Final = (ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ class QemuModel:
     @cached_property
     def birth(self) -> Birth:
         """What a new process is like."""
-        target = QemuTarget(self.pool, (), self.traffic, self.view, None)
+        try:
+            target = QemuTarget(self.pool, (), self.traffic, self.view, None)
+        except (QemuDied, QemuHung) as error:
+            raise StillbornError(f"{type(error).__name__}: {error}") from error
         target.close()
         return target.birth
 
@@ -83,7 +90,7 @@ class QemuModel:
 
     @property
     def reset_modes(self) -> tuple[ResetMode, ...]:
-        return ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR
+        return RESET_MODES
 
     def close(self) -> None:
         """End the processes that were launched ahead."""
@@ -120,10 +127,10 @@ def qemu_model(text: str) -> QemuModel:
             raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
         drivers += own
     refuse_doubles(drivers)
-    return QemuModel(_name(specification), text, layout, traffic, Pool(layout), tuple(drivers))
+    return QemuModel(name_of(specification), text, layout, traffic, Pool(layout), tuple(drivers))
 
 
-def _name(specification: QemuSpecification) -> str:
+def name_of(specification: QemuSpecification) -> str:
     """Return a name that says what is stressed, and not which binary or how much memory."""
     name = specification.device or ""
     if specification.machine:

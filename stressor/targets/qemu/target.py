@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Callable, Collection, Mapping, Sequence
+=======
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+>>>>>>> 028a19d (Sweep all devices of a machine, or all regions of a board, by a pattern)
 
 from stressor.errors import TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
@@ -17,6 +22,11 @@ from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Birth", "QemuTarget"]
+
+
+_ENOUGH: Final = 4
+"""Lost registers of a region after which the others are taken to be lost as well: a region that is not
+saved at all has hundreds, and each would be a finding."""
 
 
 class Birth:
@@ -107,9 +117,15 @@ class QemuTarget:
         pipeline.add((), lambda answers: [returned])
 
     def _shown(self, observation: object) -> object:
-        if self.hidden and isinstance(observation, tuple) and observation[1] in self.hidden:
+        if self.hidden and isinstance(observation, tuple) and self._hides(observation[1]):
             return (*observation[:2], None)
         return observation
+
+    def _hides(self, register: str) -> bool:
+        if register in self.hidden:
+            return True
+        region = register.rpartition("+")[0] + "+"
+        return sum(name.startswith(region) for name in self.hidden) >= _ENOUGH
 
     def stop(self) -> None:
         """Nothing to do: the machine never runs."""
