@@ -162,7 +162,7 @@ class Campaign:
     ) -> tuple[Recording, Exception | Hung | None]:
         """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
-        twin.hidden = self._checks.hidden
+        twin.hidden, twin.repairs = self._checks.hidden, self._repairs
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
