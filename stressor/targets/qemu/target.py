@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Callable, Collection, Mapping, Sequence
-=======
-from collections.abc import Collection, Mapping, Sequence
 from typing import Final
->>>>>>> 028a19d (Sweep all devices of a machine, or all regions of a board, by a pattern)
 
 from stressor.errors import TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
