@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from stressor.errors import TargetError
+from stressor.errors import StressorError, TargetError
 from stressor.targets.qemu.binary import QemuBinary
 from stressor.targets.qemu.companions import Bus, board_companions, buses_in
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.process import QemuProcess
+from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
 from stressor.targets.qemu.regions import Region, regions_in
+from stressor.targets.qemu.view import View
+from stressor.vmstate.live import same, without_indexes
 
-__all__ = ["Board", "board_of"]
+__all__ = ["Board", "board_of", "unsteady"]
 
 _MEMORY: Final = "4M"
 """Little, as a fresh process is given all of it; a board that refuses has its own amount."""
@@ -64,6 +66,39 @@ def board_of(
         return Board(binary, size, tuple(given), regions, sections, buses)
     finally:
         process.close()
+
+
+@cache
+def unsteady(binary: QemuBinary, memory: str, arguments: tuple[str, ...]) -> frozenset[str]:
+    """Return the fields (indexes dropped) that change before any operation: from one process to
+    another, by a reset, or by save and load.
+
+    They are findings about the whole machine, and are left out where some of its regions are looked
+    at. Empty for a machine that cannot do all of this.
+    """
+    process = QemuProcess(binary, arguments, memory=memory)
+    other = QemuProcess(binary, arguments, memory=memory)
+    view = View(None)
+    try:
+        machine = Machine(process.connect())
+        devices, stream = machine.named()
+        first = view.attributes(stream)
+        states = [view.attributes(Machine(other.connect()).named()[1])]
+        machine.reset()
+        states.append(view.attributes(machine.named()[1]))
+        machine.load(devices)
+        states.append(view.attributes(machine.named()[1]))
+    except (StressorError, QemuDied, QemuHung):
+        return frozenset()
+    finally:
+        process.close()
+        other.close()
+    return frozenset(
+        without_indexes(name)
+        for state in states
+        for name in {**first, **state}
+        if not same(first.get(name), state.get(name))
+    )
 
 
 def _started(

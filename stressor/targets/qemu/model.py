@@ -11,6 +11,7 @@ from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
 from stressor.loop.target import StillbornError
 from stressor.loop.trace import Operation, ResetMode
+from stressor.targets.qemu.board import unsteady
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
@@ -127,7 +128,12 @@ def qemu_model(text: str) -> QemuModel:
             raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
         drivers += own
     refuse_doubles(drivers)
-    return QemuModel(name_of(specification), text, layout, traffic, Pool(layout), tuple(drivers))
+    left_out: frozenset[str] = frozenset()
+    if specification.device is None and specification.regions:
+        left_out = unsteady(layout.binary, layout.memory, layout.arguments)
+    return QemuModel(
+        name_of(specification), text, layout, traffic, Pool(layout), tuple(drivers), left_out
+    )
 
 
 def name_of(specification: QemuSpecification) -> str:

@@ -1,7 +1,7 @@
 """A pattern such as `qemu:*` as many targets, each found out about when its turn comes.
 
-On a machine whose PCI devices can be reached these are the devices that fit; on another one, or
-with `region=`, they are families of the board's own regions. A family is what has one name but for
+On a machine whose PCI devices can be reached these are the devices that fit. On another one they are
+the whole board, and then families of its regions, which alone are what `region=` chooses. A family is what has one name but for
 the number behind it: the regions of four pl011 are one family, and one target.
 """
 
@@ -141,6 +141,8 @@ def _expanded(specification: QemuSpecification) -> Iterator[str]:
     kept = [option for option in options if not option.startswith("region=")]
     if "machine" not in {option.partition("=")[0] for option in kept}:
         kept.insert(0, f"machine={machine}")
+    if pattern == "*" and not specification.regions:
+        yield PREFIX + ",".join(kept) + ours + behind  # what changes before any operation is its own
     wired = board_of(binary, machine, specification.memory, specification.arguments, wired=True)
     for family in families(wired.regions):
         name = family.removesuffix(".*")

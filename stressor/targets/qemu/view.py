@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from stressor.vmstate.live import without_indexes
 from stressor.vmstate.stream import DeviceSection, Stream
+from stressor.vmstate.wire import NamedField
 
 __all__ = ["VOLATILE", "View"]
 
@@ -17,6 +17,8 @@ VOLATILE: Final = {"timer/0": "follows the host's time, even while the machine i
 
 _HEADER: Final = re.compile(rb"\x04.{4}\x05timer.{8}", re.DOTALL)
 _CLOCK: Final = 24
+_MAGIC: Final = 8
+"""Bytes before the first section of what `xen-save-devices-state` writes."""
 
 
 class View:
@@ -24,6 +26,7 @@ class View:
 
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
+        self._holes: Final[dict[tuple[int, frozenset[str]], list[tuple[int, int]]]] = {}
         self._patterns: Final = [_pattern(label) for label in sorted(labels or ())]
 
     def cut(self, devices: bytes) -> bytes:
@@ -39,9 +42,38 @@ class View:
             return devices
         return devices[: clock.end()] + bytes(_CLOCK) + devices[clock.end() + _CLOCK :]
 
-    def digest(self, devices: bytes) -> bytes:
-        """Return a digest of what `cut` returns."""
-        return hashlib.blake2b(self.cut(devices), digest_size=16).digest()
+    def masked(
+        self, devices: bytes, hidden: Collection[str], parse: Callable[[bytes], Stream]
+    ) -> bytes:
+        """Return what `cut` does, with the bytes of some fields 0 (indexes dropped; `serial/0.` is all
+        of one). Where they lie is worked out once for each length, as equal lengths lie alike."""
+        data = self.cut(devices)
+        if not hidden:
+            return data
+        key = len(devices), frozenset(hidden)
+        holes = self._holes.get(key)
+        if holes is None:
+            whole = tuple(name for name in hidden if name.endswith("."))
+            holes = self._holes[key] = [
+                (offset, field.size)
+                for field, offset in self.placed(parse(devices))
+                if without_indexes(field.path) in hidden or field.path.startswith(whole)
+            ]
+        left = bytearray(data)
+        for offset, size in holes:
+            left[offset : offset + size] = bytes(size)
+        return bytes(left[: len(data)])
+
+    def placed(self, stream: Stream) -> Iterator[tuple[NamedField, int]]:
+        """Yield every chosen field, and where it lies in what `cut` returns."""
+        first = next((part for part in stream.parts if isinstance(part, DeviceSection)), None)
+        at = 0
+        for section in self.sections(stream):
+            if self._labels is None:
+                at = section.body + _MAGIC - (first.offset if first else 0)
+            for field in section.fields():
+                yield field, at + field.offset - section.body
+            at += len(section.data)
 
     def sections(self, stream: Stream) -> Iterable[DeviceSection]:
         """Yield the chosen sections of a stream, in order."""
@@ -56,17 +88,6 @@ class View:
         return {
             field.path: field.value for section in self.sections(stream) for field in section.fields()
         }
-
-    def digest_without(self, stream: Stream, hidden: Collection[str]) -> bytes:
-        """Return a digest of all chosen fields but some (indexes dropped; `serial/0.` is all of one)."""
-        whole = tuple(name for name in hidden if name.endswith("."))
-        digest = hashlib.blake2b(digest_size=16)
-        for section in self.sections(stream):
-            for field in section.fields():
-                if without_indexes(field.path) not in hidden and not field.path.startswith(whole):
-                    start = field.offset - section.body
-                    digest.update(section.data[start : start + field.size])
-        return digest.digest()
 
 
 def _pattern(label: str) -> re.Pattern[bytes]:
