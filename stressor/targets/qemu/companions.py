@@ -34,8 +34,14 @@ _BACKENDS: Final = {
 }
 """By property (numbers behind it dropped), what makes the backend that it takes, `{}` for its id."""
 
-_VALUES: Final = {"serial": "stressor", "mount_tag": "stressor", "chassis_nr": "1"}
-"""Properties that some devices insist on; a serial number only beside a disk."""
+_VALUES: Final = {
+    "serial": "stressor", "mount_tag": "stressor", "chassis_nr": "1", "master": "on",
+}  # fmt: skip
+"""Properties that some devices insist on to exist, or to be migratable; a serial number only beside a
+disk."""
+
+_SERVED: Final = ("vhost-", "ivshmem-doorbell")
+"""Devices whose other end is a server outside of QEMU: what we could give kills or hangs it."""
 
 PLACES: Final[dict[str, Sequence[str]]] = {
     "SCSI": ("scsi-hd", "scsi-cd"),
@@ -50,7 +56,7 @@ PLACES: Final[dict[str, Sequence[str]]] = {
 }
 """By type of bus, what is put on it. Of IDE buses, which hold one or two, each gets the next one."""
 
-_PROPERTY: Final = re.compile(r"^\s+(\w+)=<(?:str|uint8|link<[^>]*>)>", re.MULTILINE)
+_PROPERTY: Final = re.compile(r"^\s+(\w+)=<(?:str|uint8|OnOffAuto|link<[^>]*>)>", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class Companions:
 
     def _needs(self, name: str, given: Collection[str]) -> Iterator[tuple[str, str]]:
         properties = _PROPERTY.findall(self.binary.properties(name))
+        if name.startswith(_SERVED):
+            return
         for key in properties:
             if key in given:
                 continue

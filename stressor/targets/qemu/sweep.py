@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final
@@ -18,7 +19,7 @@ from stressor.loop.operations import OperationType
 from stressor.loop.target import Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.board import board_of
-from stressor.targets.qemu.discovery import NoRegisters, machine_of
+from stressor.targets.qemu.discovery import Layout, NoRegisters, discover, machine_of
 from stressor.targets.qemu.model import RESET_MODES, QemuModel, name_of, qemu_model
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
@@ -39,17 +40,17 @@ class SweptModel:
         self.specification: Final = specification
         self._parsed: Final = parse_specification(specification)
         self.name: Final = name_of(self._parsed)
+        self.device: Final = self._parsed.device
+
+    def layout(self) -> Layout:
+        """Return how it is started and where its registers are, without learning them."""
+        with _fitting():
+            return discover(self._parsed)
 
     @cached_property
     def _model(self) -> QemuModel:
-        try:
+        with _fitting():
             model = qemu_model(self.specification)
-        except UnsuitableError:
-            raise
-        except NoRegisters as error:
-            raise UnsuitableError("no registers", str(error)) from error
-        except TargetError as error:
-            raise UnsuitableError("does not start", _words(error)) from error
         if self._parsed.device is None and not model.opening:
             model.close()
             raise UnsuitableError("no registers", f"{self.specification}: no register ever answers")
@@ -152,6 +153,15 @@ def _expanded(specification: QemuSpecification) -> Iterator[str]:
             yield PREFIX + ",".join([*kept, f"region={family}"]) + ours + behind
 
 
-def _words(error: TargetError) -> str:
-    """Return an error without the command line in it."""
-    return str(error).partition("; command: ")[0]
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Turn whatever keeps a target from being stressed into an UnsuitableError."""
+    try:
+        yield
+    except UnsuitableError:
+        raise
+    except NoRegisters as error:
+        raise UnsuitableError("no registers", str(error)) from error
+    except TargetError as error:
+        # the words alone: a command line is long, and `-v` prints the cause
+        raise UnsuitableError("does not start", str(error).partition("; command: ")[0]) from error
