@@ -163,5 +163,5 @@ def _fitting() -> Iterator[None]:
     except NoRegisters as error:
         raise UnsuitableError("no registers", str(error)) from error
     except TargetError as error:
-        # the words alone: a command line is long, and `-v` prints the cause
-        raise UnsuitableError("does not start", str(error).partition("; command: ")[0]) from error
+        said = str(error).partition("; command: ")[0]
+        raise UnsuitableError("does not start", said.partition("its last words: ")[2] or said) from error
