@@ -70,7 +70,7 @@ class Cause(StrEnum):
 class Kind(StrEnum):
     """What sort of bug a finding is; reports keep them apart."""
 
-    LOST = "lost by save/load"
+    FOUND = "found by save/load"
     REJECTED = "rejected its own state"
     CYCLE_KILLS = "crashed or hung because of save/load"
     TRAFFIC_KILLS = "crashed or hung from operations alone"
@@ -138,7 +138,7 @@ class Divergence:
             return Kind.TRAFFIC_KILLS if self.oracle is Oracle.RUNS_ALONE else Kind.CYCLE_KILLS
         if self.cause is Cause.REJECTED:
             return Kind.REJECTED
-        return Kind.NONDETERMINISTIC if self.cause is Cause.NONDETERMINISTIC else Kind.LOST
+        return Kind.NONDETERMINISTIC if self.cause is Cause.NONDETERMINISTIC else Kind.FOUND
 
     def fingerprint(self, target: str) -> Fingerprint:
         """Return what identifies the finding that this divergence is an instance of."""

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from stressor.loop.events import TargetBroke, TargetFinished, TargetSkipped
 from stressor.report.text import WIDTH, clean, counted, middle
 
-__all__ = ["Outcome", "left_out", "table"]
+__all__ = ["Outcome", "common_start", "left_out", "table"]
 
 Outcome: TypeAlias = TargetFinished | TargetSkipped | TargetBroke
 
@@ -21,7 +21,7 @@ _NAME: Final = WIDTH - sum(_WIDTHS)
 def table(outcomes: Mapping[str, Outcome], findings: Mapping[str, int]) -> Iterator[str]:
     """Yield a line for each target, by name: cycles and their rate, operations, fields that were
     exercised of those that are saved, findings. Cycles a second count all time, shrinking as well."""
-    common = _common([*outcomes])
+    common = common_start([*outcomes])
     yield _row(f"{middle(clean(common), _NAME - 4)}..." if common else "device", _HEAD)
     for name, outcome in outcomes.items():
         shown = clean(name).removeprefix(clean(common))
@@ -48,7 +48,7 @@ def left_out(outcomes: Mapping[str, Outcome], *, verbose: bool) -> Iterator[str]
         if not isinstance(outcome, TargetFinished):
             reason = outcome.reason if isinstance(outcome, TargetSkipped) else "broke"
             by_reason.setdefault(reason, []).append((clean(name), clean(outcome.problem)))
-    common = clean(_common([*outcomes]))
+    common = clean(common_start([*outcomes]))
     for reason, names in by_reason.items():
         yield f"{clean(reason)} ({len(names)})"
         if verbose:
@@ -74,7 +74,7 @@ def _noted(name: str, note: str) -> str:
     return f"{middle(name, _NAME - 1):<{_NAME}} {note}"
 
 
-def _common(names: Sequence[str]) -> str:
+def common_start(names: Sequence[str]) -> str:
     """Return what all names begin with, cut behind a colon or a blank."""
     if len(names) < 2:
         return ""

@@ -26,7 +26,7 @@ from stressor.loop.operations import OperationType
 from stressor.report.block import failure_block
 from stressor.report.progress import LiveProgress
 from stressor.report.statistics import statistics_lines
-from stressor.report.table import Outcome, left_out, table
+from stressor.report.table import Outcome, common_start, left_out, table
 from stressor.report.text import WIDTH, clean, counted, listed, middle, seconds
 from stressor.report.verdict import Verdict, verdict_line, verdict_of
 
@@ -133,7 +133,8 @@ class TerminalReport:
         if not self._many or self._verbose:
             return "\n" + self._block(finding)
         start = f"{finding.id}  {finding.divergence.cause}  "
-        name = clean(f"{finding.target}  {finding.divergence.first.path}")
+        target = finding.target.removeprefix(common_start(self._started.targets if self._started else ()))
+        name = clean(f"{target or finding.target}  {finding.divergence.first.path}")
         return start + middle(name, WIDTH - len(start)) + "\n"
 
     def _block(self, finding: Finding) -> str:
@@ -190,7 +191,7 @@ def _by_kind(findings: Sequence[Finding]) -> Iterator[str]:
     kinds = {finding.divergence.kind for finding in findings}
     for kind in Kind:
         of_kind = [finding for finding in findings if finding.divergence.kind is kind]
-        if of_kind and kinds != {Kind.LOST}:
+        if of_kind and kinds != {Kind.FOUND}:
             yield from ("", f"{kind} ({len(of_kind)})", "")
         yield from _overview(of_kind) if of_kind else ()
 

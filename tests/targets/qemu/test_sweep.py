@@ -68,15 +68,16 @@ def test_names_that_a_specification_would_misread_are_patterns() -> None:
 
 def test_a_target_starts_nothing_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     (model,) = sweep("qemu:ed[u]")
-    started: list[str] = []
     launch = QemuProcess._launch
-    monkeypatch.setattr(
-        QemuProcess, "_launch", lambda *given: (started.append("one"), launch(*given))[1]
-    )
+    with monkeypatch.context() as patch:
+        patch.delattr(QemuProcess, "_launch")
+        assert (model.name, model.reset_modes[0]) == ("qemu:edu", ResetMode.IN_PLACE)
+        with pytest.raises(AttributeError):
+            model.open()
 
-    assert (model.name, model.reset_modes[0], started) == ("qemu:edu", ResetMode.IN_PLACE, [])
+    assert QemuProcess._launch is launch
     model.open().close()
-    assert started
+    assert "_model" in vars(model)
     model.close()
     assert "_model" not in vars(model)
 
