@@ -189,11 +189,15 @@ class TerminalReport:
 def _by_kind(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the overview of each kind of finding, under its name unless all are the usual one."""
     kinds = {finding.divergence.kind for finding in findings}
+    blank = False
     for kind in Kind:
         of_kind = [finding for finding in findings if finding.divergence.kind is kind]
-        if of_kind and kinds != {Kind.FOUND}:
-            yield from ("", f"{kind} ({len(of_kind)})", "")
-        yield from _overview(of_kind) if of_kind else ()
+        if not of_kind:
+            continue
+        if kinds != {Kind.FOUND}:
+            yield from ("", f"{kind} ({len(of_kind)})", "")[not blank :]
+        blank = True
+        yield from _overview(of_kind)
 
 
 def _overview(findings: Sequence[Finding]) -> list[str]:

@@ -12,6 +12,10 @@ from stressor.report.text import WIDTH, clean, counted, seconds
 __all__ = ["Verdict", "verdict_line", "verdict_of"]
 
 
+_NAMED = 24
+"""So many findings are named in the last line; more stand above it."""
+
+
 class Verdict(Enum):
     """How a run ended; the first that applies."""
 
@@ -57,9 +61,10 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
     found = ""
     if finished.findings:
         found = (
-            f"{counted(len(finished.findings), 'finding')} in {counted(with_findings, 'device')}: "
+            f"{counted(len(finished.findings), 'finding')} in {counted(with_findings, 'device')}"
         )
-        found += ", ".join(finished.findings)
+        if len(finished.findings) <= _NAMED:
+            found += ": " + ", ".join(finished.findings)
     match verdict_of(finished):
         case Verdict.INTERRUPTED:
             done = f"{counted(devices, 'device')}, {counted(finished.cycles, 'cycle')}"
