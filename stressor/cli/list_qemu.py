@@ -67,7 +67,7 @@ def _lines(entries: Sequence[Entry], verbose: bool) -> Iterator[str]:
 
 def _row(name: str, text: str, column: int) -> list[str]:
     start = f"  {clean(name):<{column}}"
-    if len(start) > column + 2:  # the name is too long to stand beside anything
+    if not start.endswith(" "):  # the name is too long to stand beside anything
         return [start.rstrip(), *_wrapped(clean(text), " " * (column + 2), " " * (column + 2))]
     return _wrapped(start + clean(text), "", " " * (column + 2)) or [start.rstrip()]
 
