@@ -9,6 +9,7 @@
     ├── RecordError            a finding's file is damaged, newer, or cannot be written
     ├── DumpError              a file of state descriptions cannot be read (exit code 3)
     └── TargetError            a target, or the harness itself, broke (exit code 3)
+        └── UnsuitableError    a target that is there and cannot be stressed (exit code 4)
 
 A finding is not an error: it is data, see `stressor.loop.finding`. Each message says what is
 wrong and then the cure.
@@ -25,6 +26,7 @@ __all__ = [
     "StreamError",
     "StressorError",
     "TargetError",
+    "UnsuitableError",
     "UsageError",
 ]
 
@@ -107,3 +109,14 @@ class DumpError(StressorError):
 
 class TargetError(StressorError):
     """A target that can no longer be driven, for a reason that is not a finding."""
+
+
+class UnsuitableError(TargetError):
+    """A target that cannot be stressed, which is a fact about it: no finding, and no fault.
+
+    `reason` says why in two or three words, such as "not migratable".
+    """
+
+    def __init__(self, reason: str, problem: str) -> None:
+        self.reason = reason
+        super().__init__(problem)

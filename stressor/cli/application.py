@@ -13,7 +13,7 @@ import click
 from stressor import __version__
 from stressor.cli.common import Session, print_error
 from stressor.cli.exit_code import ExitCode
-from stressor.errors import NoDeviceError, RecordError, StressorError, UsageError
+from stressor.errors import NoDeviceError, RecordError, StressorError, UnsuitableError, UsageError
 
 __all__ = ["main"]
 
@@ -96,6 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code_of(error: StressorError) -> ExitCode:
-    if isinstance(error, NoDeviceError):
+    if isinstance(error, NoDeviceError | UnsuitableError):
         return ExitCode.NOTHING_RAN
     return ExitCode.USAGE if isinstance(error, UsageError | RecordError) else ExitCode.BROKEN

@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     Also a stream or an image to inspect that is damaged, and a file to check that is no dump.
     """
     NOTHING_RAN = 4
-    """There was nothing to run, or not one cycle ran."""
+    """There was nothing to run, or not one cycle ran, or what there is cannot be stressed."""
     INTERRUPTED = 130
     """Ctrl-C, or whoever read the output went away; every report is written."""
 

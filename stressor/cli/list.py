@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from stressor.cli.common import configured, findings_option, verbose_option
+from stressor.cli.common import Session, configured, findings_option, verbose_option
 from stressor.cli.exit_code import ExitCode
+from stressor.cli.list_qemu import list_qemu
 from stressor.config import Configuration
-from stressor.errors import StressorError
+from stressor.errors import StressorError, UsageError
 from stressor.findings.record import read
 from stressor.findings.store import Store
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
 from stressor.report.text import WIDTH, clean
+from stressor.targets.qemu.specification import PREFIX
 
 __all__ = ["list_all"]
 
@@ -29,10 +31,26 @@ _MODES = {
 
 @click.command("list")
 @click.argument("targets", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Of qemu: print a JSON object a line.")
 @findings_option
 @verbose_option
-def list_all(targets: tuple[str, ...], findings: str | None) -> int:
-    """List the devices of TARGETS (default: devices), oracles, reset modes and findings."""
+@click.pass_obj
+def list_all(
+    session: Session, targets: tuple[str, ...], as_json: bool, findings: str | None
+) -> int:
+    """List the devices of TARGETS (default: devices), oracles, reset modes and findings.
+
+    Of qemu, qemu:machine=MACHINE or qemu:PATTERN: which devices of the binary, or which regions of
+    the board, can be stressed, and what keeps the others from it. Each is tried.
+    """
+    ours = [target for target in targets if f"{target}:".startswith(PREFIX)]
+    if ours or as_json:
+        if len(targets) != 1:
+            raise UsageError("list takes one qemu: target, alone; write `stressor list qemu`")
+        if not ours:
+            raise UsageError("--json is of `stressor list qemu`")
+        list_qemu(ours[0], verbose=session.verbose, as_json=as_json)
+        return ExitCode.CLEAN
     configuration = configured(targets=targets, findings=findings)
     _print("devices", _devices(configuration))
     _print("oracles", [(str(oracle), oracle.holds) for oracle in Oracle])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +29,7 @@ from stressor.findings.record import encode
 from stressor.findings.store import Store
 from stressor.loop.events import Event, FindingFound, RunFinished
 from stressor.loop.finding import Finding
+from stressor.loop.operations import OperationType
 from stressor.loop.target import TargetType
 from stressor.report.jsonl import JsonLines
 from stressor.report.terminal import TerminalReport
@@ -179,6 +180,22 @@ def _completed(
     ]
 
 
+class _Operations(Mapping[str, Sequence[OperationType]]):
+    """The operations of each target by its name, asked for when they are needed: it may be costly."""
+
+    def __init__(self, models: Sequence[TargetType]) -> None:
+        self._models = {model.name: model for model in models}
+
+    def __getitem__(self, name: str) -> Sequence[OperationType]:
+        return self._models[name].operations
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+
 class _Outputs:
     """Hands each event on: first to the store, so that no later failure loses a finding."""
 
@@ -202,7 +219,7 @@ class _Outputs:
             colour=use_colour(stream),
             live=use_live(stream),
             verbose=session.verbose,
-            operations={model.name: model.operations for model in models},
+            operations=_Operations(models),
             replay=self._replay,
         )
         self.exit_code = ExitCode.NOTHING_RAN

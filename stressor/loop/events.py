@@ -17,6 +17,7 @@ __all__ = [
     "Statistics",
     "TargetBroke",
     "TargetFinished",
+    "TargetSkipped",
     "TargetStarted",
 ]
 
@@ -95,6 +96,15 @@ class TargetBroke:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetSkipped:
+    """A target that cannot be stressed; `reason` in two or three words, `problem` in a sentence."""
+
+    target: str
+    reason: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFinished:
     """A campaign ended; `interrupted` when Ctrl-C ended it early."""
 
@@ -114,8 +124,16 @@ class RunFinished:
     broken: tuple[str, ...]
     seconds: float
     interrupted: bool = False
+    skipped: tuple[str, ...] = ()
 
 
 Event: TypeAlias = (
-    RunStarted | TargetStarted | Progress | FindingFound | TargetBroke | TargetFinished | RunFinished
+    RunStarted
+    | TargetStarted
+    | Progress
+    | FindingFound
+    | TargetBroke
+    | TargetSkipped
+    | TargetFinished
+    | RunFinished
 )

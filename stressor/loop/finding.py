@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from stressor.loop.trace import ResetMode, Trace
 
-__all__ = ["ABSENT", "Cause", "Divergence", "FieldChange", "Finding", "Fingerprint", "Oracle", "Value"]
+__all__ = ["ABSENT", "Cause", "Divergence", "FieldChange", "Finding", "Fingerprint", "Kind", "Oracle", "Value"]
 
 Value: TypeAlias = "int | float | bool | str | bytes | None"
 
@@ -67,6 +67,16 @@ class Cause(StrEnum):
     NONDETERMINISTIC = "nondeterministic"
 
 
+class Kind(StrEnum):
+    """What sort of bug a finding is; reports keep them apart."""
+
+    FOUND = "found by save/load"
+    REJECTED = "rejected its own state"
+    CYCLE_KILLS = "crashed or hung because of save/load"
+    TRAFFIC_KILLS = "crashed or hung from operations alone"
+    NONDETERMINISTIC = "nondeterministic"
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What makes a finding this finding and no other; `field` has no indexes."""
@@ -120,6 +130,15 @@ class Divergence:
     snapshot_after: bytes = b""
     attribute: str = field(default="", compare=False)
     """The live attribute behind `first`, where there is one; not recorded."""
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of bug it is an instance of."""
+        if self.cause in (Cause.CRASHED, Cause.HUNG):
+            return Kind.TRAFFIC_KILLS if self.oracle is Oracle.RUNS_ALONE else Kind.CYCLE_KILLS
+        if self.cause is Cause.REJECTED:
+            return Kind.REJECTED
+        return Kind.NONDETERMINISTIC if self.cause is Cause.NONDETERMINISTIC else Kind.FOUND
 
     def fingerprint(self, target: str) -> Fingerprint:
         """Return what identifies the finding that this divergence is an instance of."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, Oracle
-from stressor.loop.target import Target, TargetType
+from stressor.loop.target import StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, Step
 from stressor.loop.watchdog import Hung, Watchdog
 
@@ -38,7 +38,10 @@ class _Gate(Careful):
 
     def run(self, raises: bool) -> Divergence | None:
         """Run the operations on two twins, without any cycle."""
-        return None if not raises and self._repeats() else self._alone_by_steps()
+        try:
+            return None if not raises and self._repeats() else self._alone_by_steps()
+        except StillbornError:  # what comes of saving it is not the gate's business
+            return None
 
     def _twins(self) -> tuple[Target, Target]:
         first, second = self._type.open(), self._type.open()

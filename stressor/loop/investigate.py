@@ -19,7 +19,7 @@ from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.gate import run_alone
 from stressor.loop.ledger import Attributes
 from stressor.loop.plain import output, outputs, plain, section_of, text
-from stressor.loop.target import Snapshot, Target, TargetType
+from stressor.loop.target import Snapshot, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import same, without_indexes
@@ -61,7 +61,10 @@ class _Investigation(Careful):
 
     def run(self) -> list[Divergence]:
         """Run the trace on a subject beside a twin that knows of no cycle."""
-        subject, twin = self._type.open(), self._type.open()
+        try:
+            subject, twin = self._type.open(), self._type.open()
+        except StillbornError as error:
+            return self._stillborn(error)
         subject.hidden = twin.hidden = self._checks.hidden
         try:
             for index, step in enumerate(self._trace):
@@ -78,6 +81,12 @@ class _Investigation(Careful):
             subject.close()
             twin.close()
         return list(self._ledger.found.values())
+
+    def _stillborn(self, error: StillbornError) -> list[Divergence]:
+        cause = Cause.HUNG if isinstance(error.__cause__, Hung) else Cause.CRASHED
+        change = FieldChange(f"{self._type.prefix}save", "returns", str(error)[:200])
+        detail = "a new device was saved, before anything was done to it"
+        return [Divergence(Oracle.SAVE_IS_PURE, cause, change, 0, labels=("should", "did"), detail=detail)]
 
     def _operation(self, subject: Target, twin: Target, step: Operation) -> None:
         self._watchdog.inside = True

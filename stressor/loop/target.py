@@ -9,10 +9,17 @@ from stressor.loop.finding import Value
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Cycle, Operation, ResetMode
 
-__all__ = ["NOT_REPEATING", "FieldInfo", "SavedField", "Snapshot", "Target", "TargetType"]
+__all__ = ["NOT_REPEATING", "FieldInfo", "SavedField", "Snapshot", "StillbornError", "Target", "TargetType"]
 
 
 NOT_REPEATING = "does not repeat from run to run"
+
+
+class StillbornError(Exception):
+    """A new device cannot even be saved, before anything was done to it; its cause is what it raised.
+
+    Raised by `TargetType.open`, and a finding as such.
+    """
 
 
 class Snapshot(NamedTuple):
@@ -188,7 +195,8 @@ class TargetType(Protocol):
         because they do not repeat; their `unsaved` reason is `NOT_REPEATING`."""
 
     def open(self) -> Target:
-        """Return a new device, just reset. Raises TargetError when there is none to be had."""
+        """Return a new device, just reset. Raises TargetError when there is none to be had, and
+        StillbornError."""
 
     def close(self) -> None:
         """Let go of what was started ahead for targets that were not opened any more."""

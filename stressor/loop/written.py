@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stressor.loop.target import TargetType
+from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Step
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import same
@@ -16,7 +16,10 @@ def last_written(
     target_type: TargetType, trace: Sequence[Step], attribute: str, before: int, watchdog: Watchdog
 ) -> int | None:
     """Return the index of the last operation before step `before` that changed a live attribute."""
-    target = target_type.open()
+    try:
+        target = target_type.open()
+    except StillbornError:
+        return None
     found = None
     try:
         if attribute not in target.attributes():

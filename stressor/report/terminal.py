@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TextIO
 
 from stressor.loop.events import (
@@ -17,19 +18,23 @@ from stressor.loop.events import (
     RunStarted,
     TargetBroke,
     TargetFinished,
+    TargetSkipped,
     TargetStarted,
 )
-from stressor.loop.finding import Finding
+from stressor.loop.finding import Finding, Kind
 from stressor.loop.operations import OperationType
 from stressor.report.block import failure_block
 from stressor.report.progress import LiveProgress
 from stressor.report.statistics import statistics_lines
+from stressor.report.table import Outcome, common_start, left_out, table
 from stressor.report.text import WIDTH, clean, counted, listed, middle, seconds
 from stressor.report.verdict import Verdict, verdict_line, verdict_of
 
 __all__ = ["TerminalReport"]
 
 _MINUTE = 60.0
+_MANY = 12
+"""With more targets than this, findings are a line each, and what was done to each is a row of a table."""
 _COLUMN = 17
 _COLOURS: Final = {
     Verdict.INTERRUPTED: "33",
@@ -45,7 +50,8 @@ class TerminalReport:
 
     `live` shows progress in place, otherwise there is one plain line a minute. `operations` holds,
     by target, what names the steps of a trace, and `replay` gives the line that brings a finding
-    back. `verbose` names everything that was not exercised instead of the first few.
+    back. `verbose` names everything that was not exercised instead of the first few, and shows each
+    finding whole also in a run over many targets.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class TerminalReport:
         self._targets: list[str] = []
         self._findings: list[Finding] = []
         self._summaries: list[str] = []
+        self._outcomes: dict[str, Outcome] = {}
+        self._many = False
         self._started: RunStarted | None = None
 
     def handle(self, event: Event) -> None:
@@ -77,6 +85,7 @@ class TerminalReport:
         match event:
             case RunStarted():
                 self._started = event
+                self._many = len(event.targets) > _MANY
                 self._write(self._header(event))
             case TargetStarted():
                 self._targets.append(event.target)
@@ -84,12 +93,19 @@ class TerminalReport:
                 self._show(event)
             case FindingFound():
                 self._findings.append(event.finding)
-                self._write("\n" + self._block(event.finding))
+                self._write(self._found(event.finding))
+            case TargetSkipped():
+                self._outcomes[event.target] = event
+                if not self._many:
+                    self._write(f"\nskipped: {clean(event.target)}: {clean(event.problem)}\n")
             case TargetBroke():
+                self._outcomes[event.target] = event
                 problem = clean(event.problem)
                 self._write(f"\n{self._styled('broke', '31')}: {clean(event.target)}: {problem}\n")
             case TargetFinished():
-                self._summaries.append(self._summary(event))
+                self._outcomes[event.target] = event
+                if not self._many or self._verbose:
+                    self._summaries.append(self._summary(event))
             case RunFinished():
                 self.close()
                 self._write(self._closing(event))
@@ -113,6 +129,14 @@ class TerminalReport:
         lines += [f"{'  ' + name:<{_COLUMN}}{value}" for name, value in rows.items()]
         return "\n".join(lines) + "\n"
 
+    def _found(self, finding: Finding) -> str:
+        if not self._many or self._verbose:
+            return "\n" + self._block(finding)
+        start = f"{finding.id}  {finding.divergence.cause}  "
+        target = finding.target.removeprefix(common_start(self._started.targets if self._started else ()))
+        name = clean(f"{target or finding.target}  {finding.divergence.first.path}")
+        return start + middle(name, WIDTH - len(start)) + "\n"
+
     def _block(self, finding: Finding) -> str:
         replay = self._replay(finding) if self._replay else None
         block = failure_block(finding, self._operations.get(finding.target, ()), replay=replay)
@@ -125,8 +149,9 @@ class TerminalReport:
         elif self._clock() - self._last_line >= _MINUTE:
             self._last_line = self._clock()
             of = f" of {event.of:,}" if event.of else ""
+            place = f" ({len(self._targets)} of {len(self._started.targets) if self._started else 0})" if self._many else ""
             self._write(
-                f"{clean(event.target)}: cycle {event.cycles:,}{of}, {counted(event.operations, 'operation')}, "
+                f"{clean(event.target)}{place}: cycle {event.cycles:,}{of}, {counted(event.operations, 'operation')}, "
                 f"{counted(event.findings, 'finding')}, {seconds(event.seconds)}\n"
             )
 
@@ -141,7 +166,11 @@ class TerminalReport:
     def _closing(self, event: RunFinished) -> str:
         parts = ["", *self._summaries]
         if self._findings:
-            parts.append("\n".join(_overview(self._findings)) + "\n")
+            parts.append("\n".join(_by_kind(self._findings)) + "\n")
+        if self._many:
+            counts = Counter(finding.target for finding in self._findings)
+            parts.append("\n".join(table(self._outcomes, counts)) + "\n")
+            parts += [f"{line}\n" for line in ("\n".join(left_out(self._outcomes, verbose=self._verbose)),) if line]
         line = verdict_line(event, self._targets, [finding.target for finding in self._findings])
         return (
             "\n".join(parts) + "\n" + self._styled(line, _COLOURS[verdict_of(event)] + ";1") + "\n"
@@ -155,6 +184,20 @@ class TerminalReport:
             self._progress.stop()
         self._stream.write(text)
         self._stream.flush()
+
+
+def _by_kind(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the overview of each kind of finding, under its name unless all are the usual one."""
+    kinds = {finding.divergence.kind for finding in findings}
+    blank = False
+    for kind in Kind:
+        of_kind = [finding for finding in findings if finding.divergence.kind is kind]
+        if not of_kind:
+            continue
+        if kinds != {Kind.FOUND}:
+            yield from ("", f"{kind} ({len(of_kind)})", "")[not blank :]
+        blank = True
+        yield from _overview(of_kind)
 
 
 def _overview(findings: Sequence[Finding]) -> list[str]:

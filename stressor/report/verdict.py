@@ -12,6 +12,10 @@ from stressor.report.text import WIDTH, clean, counted, seconds
 __all__ = ["Verdict", "verdict_line", "verdict_of"]
 
 
+_NAMED = 24
+"""So many findings are named in the last line; more stand above it."""
+
+
 class Verdict(Enum):
     """How a run ended; the first that applies."""
 
@@ -57,9 +61,10 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
     found = ""
     if finished.findings:
         found = (
-            f"{counted(len(finished.findings), 'finding')} in {counted(with_findings, 'device')}: "
+            f"{counted(len(finished.findings), 'finding')} in {counted(with_findings, 'device')}"
         )
-        found += ", ".join(finished.findings)
+        if len(finished.findings) <= _NAMED:
+            found += ": " + ", ".join(finished.findings)
     match verdict_of(finished):
         case Verdict.INTERRUPTED:
             done = f"{counted(devices, 'device')}, {counted(finished.cycles, 'cycle')}"
@@ -68,8 +73,15 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
             broken = f"broken: {', '.join(map(clean, finished.broken))} could not be driven"
             return f"{broken}; {found or f'otherwise nothing diverged ({ran})'}"
         case Verdict.FINDINGS:
-            return found
+            return f"{found}; {_skipped(finished)}" if finished.skipped else found
         case Verdict.NOTHING_RAN:
+            if finished.skipped:
+                return f"nothing ran: {_skipped(finished)}"
             return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
         case Verdict.CLEAN:
-            return f"clean: {ran}, nothing diverged"
+            left = f"; {_skipped(finished)}" if finished.skipped else ""
+            return f"clean: {ran}, nothing diverged{left}"
+
+
+def _skipped(finished: RunFinished) -> str:
+    return f"{counted(len(finished.skipped), 'device')} cannot be stressed"

@@ -14,7 +14,7 @@ from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.operations import Kinds
-from stressor.loop.target import TargetType
+from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.loop.written import last_written
@@ -81,7 +81,12 @@ class Campaign:
         self.cycles = 0
         self.operations = 0
         self.findings = 0
-        target = target_type.open()
+        self._pristine = b""
+        try:
+            target = target_type.open()
+        except StillbornError:
+            self._ended = True
+            return
         self._pristine = target.examine()
         target.close()
 
@@ -89,6 +94,8 @@ class Campaign:
         """Run plans until `cycles` are done (for ever when None). Yields each new finding, and None
         after each plan, so that whoever listens can stop it or show progress."""
         self._limit = cycles or 0
+        if self._ended:
+            yield from self._stillborn()
         index = idle = 0
         with self._watchdog.watching():
             while (cycles is None or self.cycles < cycles) and not self._ended:
@@ -100,6 +107,17 @@ class Campaign:
                 self._ended |= idle >= _IDLE
                 yield None
                 index += 1
+
+    def _stillborn(self) -> Iterator[Finding]:
+        """Yield what is wrong with a device that cannot be saved; that save was its only cycle."""
+        cycle = Cycle(self._checks.looking_in or ResetMode.IN_PLACE)
+        self._count_cycles([cycle])
+        for divergence in investigate(self._type, (cycle,), self._checks, self._watchdog):
+            self.findings += 1
+            yield Finding(
+                self._type.name, self._type.specification, self._seed, divergence, (cycle,), self.cycles, self._limit,
+                found_in=1,
+            )  # fmt: skip
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._plans += 1
@@ -152,7 +170,7 @@ class Campaign:
     ) -> tuple[Recording, Exception | Hung | None]:
         """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
-        twin.hidden = self._checks.hidden
+        twin.hidden, twin.repairs = self._checks.hidden, self._repairs
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
@@ -295,13 +313,21 @@ class Campaign:
         if divergence.oracle is Oracle.RESET_IS_FRESH and not self._type.walks:
             lost.add(f"{bare}.")  # the finding speaks for its whole section
 
+    def _exercised(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Return which fields were exercised, and which there are."""
+        try:
+            target = self._type.open()
+        except StillbornError:
+            return frozenset(), ()
+        try:
+            return self._coverage.exercised(target, self._type.prefix), self._type.fields
+        finally:
+            target.close()
+
     @property
     def statistics(self) -> Statistics:
         """What was done so far, and what was not."""
-        target = self._type.open()
-        exercised = self._coverage.exercised(target, self._type.prefix)
-        target.close()
-        fields = self._type.fields
+        exercised, fields = self._exercised()
         spoke = dict.fromkeys((oracle.value for oracle in Oracle if oracle in self._checks.oracles), self.cycles)
         spoke |= {
             oracle.value: count

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from time import monotonic
 
 from stressor import __version__
-from stressor.errors import StressorError
+from stressor.errors import StressorError, UnsuitableError
 from stressor.loop.events import (
     Event,
     FindingFound,
@@ -15,12 +15,13 @@ from stressor.loop.events import (
     RunStarted,
     TargetBroke,
     TargetFinished,
+    TargetSkipped,
     TargetStarted,
 )
 from stressor.loop.finding import Oracle
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
-from stressor.loop.watchdog import Watchdog
+from stressor.loop.watchdog import Hung, Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.plan import EngineName
 
@@ -57,6 +58,7 @@ def run(
     total_cycles = total_operations = 0
     found: list[str] = []
     broken: list[str] = []
+    skipped: list[str] = []
     for index, target in enumerate(targets):
         if stop():
             break
@@ -96,11 +98,15 @@ def run(
                 if interrupted or (deadline is not None and now >= deadline):
                     break
             statistics = campaign.statistics
+        except UnsuitableError as error:
+            skipped.append(target.name)
+            yield TargetSkipped(target.name, error.reason, str(error))
+            continue
         except StressorError as error:
             broken.append(target.name)
             yield TargetBroke(target.name, str(error))
             continue
-        except Exception as error:  # a fault of ours or of the device's class: the other targets still run
+        except (Exception, Hung) as error:  # a fault of ours or of the device's class: the other targets still run
             broken.append(target.name)
             yield TargetBroke(target.name, f"{type(error).__name__}: {error}")
             continue
@@ -111,5 +117,6 @@ def run(
                 total_operations += campaign.operations
         yield TargetFinished(target.name, statistics, findings, interrupted)
     yield RunFinished(
-        total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop()
-    )
+        total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop(),
+        tuple(skipped),
+    )  # fmt: skip

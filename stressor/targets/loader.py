@@ -58,7 +58,7 @@ def _models(
     specification: str, root: Path, modules: dict[Path, ModuleType]
 ) -> Iterator[TargetType]:
     if specification.startswith("qemu:"):
-        yield _qemu_model(specification)
+        yield from _qemu_models(specification)
         return
     if _MODULE.fullmatch(specification) and not (root / specification).exists():
         module_name, _, name = specification.partition(":")
@@ -89,16 +89,20 @@ def _models(
         )
 
 
-def _qemu_model(specification: str) -> TargetType:
+def _qemu_models(specification: str) -> Sequence[TargetType]:
     try:
         from stressor.targets.qemu.model import qemu_model
+        from stressor.targets.qemu.specification import parse_specification
+        from stressor.targets.qemu.sweep import sweep
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "qemu":
             raise
         raise UsageError(
             f"{specification}: needs the package qemu.qmp; install qemu.qmp (the extra `qemu`)"
         ) from error
-    return qemu_model(specification)
+    if parse_specification(specification).sweeps:
+        return sweep(specification)
+    return [qemu_model(specification)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -11,13 +11,14 @@ from stressor.loop.events import (
     Statistics,
     TargetBroke,
     TargetFinished,
+    TargetSkipped,
     TargetStarted,
 )
-from stressor.loop.finding import Oracle
+from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
 from stressor.loop.trace import ResetMode
 from tests.findings.samples import FORGOTTEN_FIFO, LOST_INTERRUPT
 
-__all__ = ["BROKEN", "CLEAN", "EMPTY", "FINDINGS", "INTERRUPTED", "STARTED"]
+__all__ = ["BROKEN", "CLEAN", "EMPTY", "FINDINGS", "INTERRUPTED", "MANY", "STARTED"]
 
 STARTED = RunStarted(
     "0.1.0",
@@ -83,4 +84,36 @@ EMPTY: tuple[Event, ...] = (
     _UART,
     TargetFinished("uart16550", Statistics(), 0),
     RunFinished(0, 0, (), (), 0.0),
+)
+
+
+_NAMES = (
+    *(f"qemu:device-{letter}" for letter in "abcdefghijklm"),
+    "qemu:a-device-with-a-long-name-transitional",
+)
+
+
+def _found(target: str, oracle: Oracle, cause: Cause, path: str) -> Finding:
+    return Finding(target, target, 1, Divergence(oracle, cause, FieldChange(path, 1, 0), 0), ())
+
+
+_MANY_FOUND = (
+    _found(_NAMES[0], Oracle.LOAD_RESTORES, Cause.NEVER_SAVED, "0000:00:02.0/device-a/0.mask"),
+    _found(_NAMES[0], Oracle.LOAD_RESTORES, Cause.REJECTED, "0000:00:02.0/device-a/0.size"),
+    _found(_NAMES[1], Oracle.RESUMES_ALIKE, Cause.CRASHED, "write bar+0x4"),
+    _found(_NAMES[2], Oracle.RUNS_ALONE, Cause.HUNG, "write bar+0x8"),
+    _found(_NAMES[3], Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, "0000:00:02.0/device-d/0.clock"),
+)
+MANY: tuple[Event, ...] = (
+    RunStarted("0.1.0", 1, _NAMES, tuple(Oracle), tuple(ResetMode), "options (targets)"),
+    *(TargetStarted(name, name) for name in _NAMES),
+    *(FindingFound(finding) for finding in _MANY_FOUND),
+    *(TargetFinished(name, _POOR, 1) for name in _NAMES[:10]),
+    TargetSkipped(_NAMES[10], "not migratable", "not migratable: device-k says that it cannot be saved"),
+    TargetSkipped(_NAMES[11], "does not start", "qemu-system-x86_64: -device device-l: drive property not set"),
+    TargetBroke(_NAMES[12], "no room for its memory; make some"),
+    TargetFinished(_NAMES[13], _FULL, 0),
+    RunFinished(
+        5100, 51_444, tuple(finding.id for finding in _MANY_FOUND), _NAMES[12:13], 61.0, skipped=_NAMES[10:12]
+    ),
 )

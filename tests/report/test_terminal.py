@@ -9,7 +9,7 @@ import pytest
 from stressor.loop.events import Event, Progress, Statistics
 from stressor.report.statistics import statistics_lines
 from stressor.report.terminal import TerminalReport
-from tests.report.script import BROKEN, CLEAN, EMPTY, FINDINGS, INTERRUPTED, STARTED
+from tests.report.script import BROKEN, CLEAN, EMPTY, FINDINGS, INTERRUPTED, MANY, STARTED
 from tests.stored import assert_stored
 
 
@@ -31,6 +31,7 @@ def reported(events: tuple[Event, ...], *, colour: bool = False, live: bool = Fa
         ("broken", BROKEN),
         ("interrupted", INTERRUPTED),
         ("empty", EMPTY),
+        ("many", MANY),
     ],
 )
 def test_whole_reports(name: str, events: tuple[Event, ...]) -> None:
@@ -39,6 +40,18 @@ def test_whole_reports(name: str, events: tuple[Event, ...]) -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert "\x1b" not in text
     assert_stored(Path(__file__).parent / f"{name}.txt", text)
+
+
+def test_of_many_targets_everything_is_said_when_asked_for() -> None:
+    stream = io.StringIO()
+    report = TerminalReport(stream, verbose=True)
+    for event in MANY:
+        report.handle(event)
+    text = stream.getvalue()
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "device-l: qemu-system-x86_64: -device device-l: drive property not set" in text
+    assert "first divergence" in text
 
 
 def test_the_verdict_is_the_last_line() -> None:

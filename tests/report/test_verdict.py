@@ -46,6 +46,28 @@ def test_findings_count_each_device_once() -> None:
     assert verdict_line(finished, ["a", "b"], ["a", "a"]) == "2 findings in 1 device: F-1, F-2"
 
 
+def test_more_findings_than_fit_are_counted() -> None:
+    finished = dataclasses.replace(GOOD, findings=tuple(f"F-{index:08x}" for index in range(25)))
+
+    assert verdict_line(finished, ["a"], ["a"]) == "25 findings in 1 device"
+
+
+def test_what_cannot_be_stressed_is_counted_and_changes_no_exit_code() -> None:
+    finished = dataclasses.replace(GOOD, skipped=("b", "c"))
+
+    assert verdict_of(finished) is Verdict.CLEAN
+    assert verdict_line(finished, ["a"], []).replace("\n ", "").endswith(
+        "nothing diverged; 2 devices cannot be stressed"
+    )
+
+
+def test_when_nothing_can_be_stressed_nothing_ran() -> None:
+    finished = dataclasses.replace(GOOD, cycles=0, skipped=("b",))
+
+    assert verdict_of(finished) is Verdict.NOTHING_RAN
+    assert verdict_line(finished, ["b"], []) == "nothing ran: 1 device cannot be stressed"
+
+
 def test_a_long_line_is_broken_at_80_columns() -> None:
     finished = dataclasses.replace(GOOD, findings=tuple(f"F-{index:08x}" for index in range(20)))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 import pytest
 
 from stressor import adapt
 from stressor.device import Device
+from stressor.errors import UnsuitableError
 from stressor.loop.events import (
     Event,
     FindingFound,
@@ -15,8 +17,10 @@ from stressor.loop.events import (
     Statistics,
     TargetBroke,
     TargetFinished,
+    TargetSkipped,
 )
-from stressor.loop.finding import Cause, Finding, Oracle
+from stressor.loop.finding import Cause, Finding, Kind, Oracle
+from stressor.loop.target import StillbornError, Target, TargetType
 from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
@@ -175,6 +179,48 @@ def test_an_operation_that_keeps_ending_a_process_is_left_out(kind: type[Model],
             written.append(campaign.statistics.operations["write count"])
 
     assert (written[-1] > written[len(written) // 2]) == goes_on
+def test_a_target_that_cannot_be_stressed_is_skipped() -> None:
+    class Unfit:
+        def __getattr__(self, name: str) -> object:
+            return getattr(model(Counter), name)
+
+        def open(self) -> Target:
+            raise UnsuitableError("not migratable", "it says so itself")
+
+    happened = list(
+        run(
+            [cast("TargetType", Unfit()), model(Forgetful)], seed=1, cycles=20, seconds=None, oracles=list(Oracle),
+            reset_modes=list(ResetMode), configuration="", batch_timeout=5, stop=lambda: False,
+        )
+    )  # fmt: skip
+    (skipped,) = (event for event in happened if isinstance(event, TargetSkipped))
+    assert (skipped.target, skipped.reason) == ("counter", "not migratable")
+    assert [event.target for event in happened if isinstance(event, TargetFinished)] == ["forgetful"]
+
+
+def test_a_device_that_dies_of_its_first_save_is_one_finding_that_replays() -> None:
+    class Stillborn:
+        def __getattr__(self, name: str) -> object:
+            return getattr(model(Counter), name)
+
+        def open(self) -> Target:
+            raise StillbornError("it ended") from RuntimeError("it ended")
+
+    target = cast("TargetType", Stillborn())
+    happened = list(
+        run(
+            [target], seed=1, cycles=20, seconds=None, oracles=list(Oracle), reset_modes=list(ResetMode),
+            configuration="", batch_timeout=5, stop=lambda: False,
+        )
+    )  # fmt: skip
+
+    (found,) = findings(happened)
+    assert (found.divergence.cause, found.divergence.kind) == (Cause.CRASHED, Kind.CYCLE_KILLS)
+    assert statistics(happened).total_cycles == 1
+    again = replay(found, target)
+    assert again is not None
+    assert again.fingerprint("counter") == found.fingerprint
+    assert replay(found, model(Counter)) is None
 
 
 class Hopeless:

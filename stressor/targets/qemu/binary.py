@@ -51,6 +51,10 @@ class QemuBinary:
         )
         return tuple((name, bus.rstrip(",")) for name, bus in found)
 
+    def properties(self, device: str) -> str:
+        """Return what it says of a device's properties; "" when it has no such device."""
+        return _asked(self.path, "-device", f"{device},help")
+
 
 def installed() -> Iterator[QemuBinary]:
     """Yield the system emulators on the PATH, the usual ones first."""

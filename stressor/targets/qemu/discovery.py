@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from stressor.errors import UsageError
+from stressor.errors import TargetError, UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
+from stressor.targets.qemu.board import Board, board_of
+from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in
 from stressor.targets.qemu.interrupts import interrupt_sections
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.process import QemuProcess
+from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
 
-__all__ = ["Layout", "discover", "launch"]
+__all__ = ["Layout", "NoRegisters", "discover", "launch", "machine_of"]
 
 _ID: Final = "stressed"
 _MEMORY_WINDOW: Final = 0xE000_0000
@@ -25,6 +27,10 @@ _MEGABYTE: Final = 1 << 20
 _CONFIG_SIZE: Final = 256
 _CONFIGURATION: Final = ": pci-conf-idx"
 """The region of the ports through which a PC's configuration spaces are reached."""
+
+
+class NoRegisters(UsageError):
+    """A device, or a pattern, without any region that can be read and written."""
 
 
 @dataclass(frozen=True)
@@ -67,41 +73,35 @@ def discover(specification: QemuSpecification) -> Layout:
     Raises UsageError when there are none, TargetError when the machine does not start, or cannot
     be saved.
     """
-    patterns = specification.regions
-    wanted = specification.binary
-    binary = binary_at(wanted) if wanted else binary_for(specification.machine)
-    machine = specification.machine or binary.default_machine or ""
-    board = ["-machine", machine, *specification.arguments]
-    device = _device(specification)
-    process = QemuProcess(binary, [*board, *device], memory=specification.memory).connect()
+    binary, machine = machine_of(specification)
+    device = specification.device
+    board = board_of(
+        binary, machine, specification.memory, specification.arguments, wired=device is None
+    )
+    patterns = specification.regions or ("*",)
+    arguments, process = _furnished(board, specification)
     try:
-        bases = [*_assign(process, device != [])]
+        bases = [*_assign(process, device is not None)]
         setup = [line for function, assigned in bases for line in _configured(function, assigned)]
         process.run(setup)
         tree = process.human("info mtree -f")
-        regions = regions_in(tree, patterns or ("*",))
-        sections = frozenset(Machine(process).sections) if device else None
+        regions = regions_in(tree, patterns)
+        sections = _sections(process) if device else None
     finally:
         process.close()
     interrupts: frozenset[str] = frozenset()
     if sections is not None:
-        bare = QemuProcess(binary, board, memory=specification.memory).connect()
-        try:
-            others = set(regions_in(bare.human("info mtree -f")))
-            already = set(Machine(bare).sections)
-            sections, interrupts = sections - already, interrupt_sections(already)
-        finally:
-            bare.close()
-        regions = tuple(region for region in regions if region not in others)
-        if _CONFIGURATION in tree and any(fnmatchcase("config", each) for each in patterns or ("*",)):
+        sections, interrupts = sections - board.sections, interrupt_sections(board.sections)
+        regions = tuple(region for region in regions if region not in board.regions)
+        if _CONFIGURATION in tree and any(fnmatchcase("config", each) for each in patterns):
             spaces = [Region("config", function.address, _CONFIG_SIZE, False, True) for function, _ in bases]
             regions = (*spaces, *regions)  # the first to be asked: without it the others are gone
     if not regions:
-        chosen = f" that fits {', '.join(patterns)}" if patterns else ""
-        raise UsageError(f"{specification.text}: has no region of registers{chosen}; see info mtree")
+        chosen = f" that fits {', '.join(patterns)}" if specification.regions else ""
+        raise NoRegisters(f"{specification.text}: has no region of registers{chosen}; see info mtree")
     own = [assigned for function, assigned in bases if function.id == _ID]
     return Layout(
-        binary, machine, specification.memory, (*board, *device), tuple(setup), regions, sections,
+        binary, machine, board.memory, tuple(arguments), tuple(setup), regions, sections,
         interrupts, own[0] if own else (), _used(memory_in(tree)),
     )  # fmt: skip
 
@@ -112,11 +112,51 @@ def _used(memory: range) -> range:
     return range(start, min(memory.stop, start + 4 * _MEGABYTE))
 
 
-def _device(specification: QemuSpecification) -> list[str]:
-    if specification.device is None:
-        return []
-    options = "".join(f",{name}={value}" for name, value in specification.properties)
-    return ["-device", f"{specification.device},id={_ID}{options}"]
+def _sections(process: QemuProcess) -> frozenset[str]:
+    """Return the labels of all sections; none when saving kills the machine, which is a finding."""
+    try:
+        return frozenset(Machine(process).sections)
+    except (QemuDied, QemuHung):
+        return frozenset()
+
+
+def machine_of(specification: QemuSpecification) -> tuple[QemuBinary, str]:
+    """Return the binary that a specification means, and its machine. Raises UsageError."""
+    wanted = specification.binary
+    binary = binary_at(wanted) if wanted else binary_for(specification.machine)
+    return binary, specification.machine or binary.default_machine or ""
+
+
+def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str], QemuProcess]:
+    """Return the arguments of a machine that has the device and all companions, and its process.
+
+    What is put on buses is reduced until the machine starts: how much there is room for cannot be
+    read.
+    """
+    companions = Companions(board.binary)
+    buses: Sequence[Bus] = board.buses
+    if specification.device is not None:
+        companions.device(specification.device, [("id", _ID), *specification.properties])
+        arguments = [*board.arguments, *companions.arguments]
+        process = QemuProcess(board.binary, arguments, memory=board.memory).connect()
+        try:
+            buses = buses_in(process.human("info qtree"), _ID)
+        except BaseException:
+            process.close()
+            raise
+        if not any(bus.type in PLACES for bus in buses):
+            return arguments, process
+        process.close()
+    for most in (2, 1, 0):
+        furnished = replace(companions, arguments=[*companions.arguments])
+        furnished.guests(buses, most)
+        arguments = [*board.arguments, *furnished.arguments]
+        try:
+            return arguments, QemuProcess(board.binary, arguments, memory=board.memory).connect()
+        except TargetError:
+            if not most:
+                raise
+    raise AssertionError("none is the last try")
 
 
 def _assign(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.targets.qemu.model import QemuModel
-from stressor.targets.qemu.process import ALWAYS, QemuDied, QemuHung
+from stressor.targets.qemu.process import ALWAYS, QemuDied, QemuHung, sized
 from stressor.targets.qemu.target import QemuTarget
 
 __all__ = ["qtest_lines"]
@@ -31,7 +31,7 @@ def qtest_lines(model: QemuModel, trace: Trace) -> str:
 
 def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
     layout = model.layout
-    command = [Path(layout.binary.path).name, *ALWAYS, "-m", layout.memory, *layout.arguments]
+    command = [Path(layout.binary.path).name, *ALWAYS, *sized(layout.memory), *layout.arguments]
     yield f"# {shlex.join(command)} -qtest stdio    (QEMU {layout.binary.version})"
     yield from layout.setup
     target = model.open()

@@ -6,11 +6,14 @@ from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
+from stressor.loop.target import StillbornError
 from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.bench import MachineBench
+from stressor.targets.qemu.board import unsteady
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
@@ -18,13 +21,16 @@ from stressor.targets.qemu.guest_memory import window_in
 from stressor.targets.qemu.learning import learn_registers
 from stressor.targets.qemu.pairs import learn_pairs
 from stressor.targets.qemu.pool import Pool
+from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
 from stressor.targets.qemu.target import Birth, QemuTarget
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
-__all__ = ["QemuModel", "qemu_model"]
+__all__ = ["RESET_MODES", "QemuModel", "name_of", "qemu_model"]
+
+RESET_MODES: Final = (ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,10 @@ class QemuModel:
     @cached_property
     def birth(self) -> Birth:
         """What a new process is like."""
-        target = QemuTarget(self.pool, (), self.traffic, self.view, None)
+        try:
+            target = QemuTarget(self.pool, (), self.traffic, self.view, None)
+        except (QemuDied, QemuHung) as error:
+            raise StillbornError(f"{type(error).__name__}: {error}") from error
         target.close()
         return target.birth
 
@@ -88,7 +97,7 @@ class QemuModel:
 
     @property
     def reset_modes(self) -> tuple[ResetMode, ...]:
-        return ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR
+        return RESET_MODES
 
     def close(self) -> None:
         """End the processes that were launched ahead."""
@@ -123,7 +132,12 @@ def qemu_model(text: str) -> QemuModel:
             raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
         drivers += own
     refuse_doubles(drivers)
-    return QemuModel(_name(specification), text, layout, traffic, Pool(layout), tuple(drivers))
+    left_out: frozenset[str] = frozenset()
+    if specification.device is None and specification.regions:
+        left_out = unsteady(layout.binary, layout.memory, layout.arguments)
+    return QemuModel(
+        name_of(specification), text, layout, traffic, Pool(layout), tuple(drivers), left_out
+    )
 
 
 def _learnt(layout: Layout) -> Traffic:
@@ -136,7 +150,7 @@ def _learnt(layout: Layout) -> Traffic:
     return Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram))
 
 
-def _name(specification: QemuSpecification) -> str:
+def name_of(specification: QemuSpecification) -> str:
     """Return a name that says what is stressed, and not which binary or how much memory."""
     name = specification.device or ""
     if specification.machine:

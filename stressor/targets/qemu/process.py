@@ -22,7 +22,7 @@ from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
 from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
-__all__ = ["ALWAYS", "QemuDied", "QemuHung", "QemuProcess"]
+__all__ = ["ALWAYS", "STATE", "QemuDied", "QemuHung", "QemuProcess", "sized"]
 
 _WORDS: Final = 2000
 """Bytes of QEMU's last words that are kept."""
@@ -34,6 +34,9 @@ ALWAYS: Final = (
     "-accel", "tcg", "-rtc", "base=2020-01-01,clock=vm",
 )  # fmt: skip
 """What every machine is started with: stopped, alone, and with a clock that stands still."""
+
+STATE: Final = "stressor-state"
+"""The block node in which the machine's state is kept."""
 
 
 class QemuDied(Exception):
@@ -198,10 +201,15 @@ class QemuProcess:
         return f"{said}; command: {' '.join(self.command)}"
 
 
+def sized(memory: str) -> tuple[str, ...]:
+    """Return the arguments that give a machine so much memory; none for "", which is its own choice."""
+    return ("-m", memory) if memory else ()
+
+
 def _common(memory: str, image: Path) -> list[str]:
     return [
-        *ALWAYS, "-m", memory,
-        "-drive", f"if=none,id=stressor,file={image},format=qcow2,cache=unsafe",
+        *ALWAYS, *sized(memory),
+        "-drive", f"if=none,id=stressor,node-name={STATE},file={image},format=qcow2,cache=unsafe",
     ]  # fmt: skip
 
 

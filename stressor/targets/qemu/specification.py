@@ -17,6 +17,7 @@ _ARGUMENTS: Final = "--"
 _OWN: Final = ("machine", "binary", "memory")
 _REPEATED: Final = ("region", "operations")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_PATTERN: Final = re.compile(r"[\w.+*?\[\]!-]*[*?\[][\w.+*?\[\]!-]*")
 _MEMORY: Final = re.compile(r"\d+[MG]?")
 
 
@@ -25,20 +26,26 @@ class QemuSpecification:
     """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,region=PATTERN,operations=FILE,PROPERTY=VALUE -- ...`,
     taken apart.
 
-    `device` is None for a board's own devices; `properties` are the device's, `regions` choose by
-    name (as in the shell) what is stressed, `operations` are Python files with drivers. `arguments`
-    go to QEMU as they are. `text` is what was written.
+    `device` is None for a board's own devices, and may be a pattern; `properties` are the device's,
+    `regions` choose by name (as in the shell) what is stressed, `operations` are Python files with
+    drivers. `arguments` go to QEMU as they are, `memory` is None where none was asked for. `text` is
+    what was written.
     """
 
     text: str
     device: str | None
     machine: str | None
     binary: str | None
-    memory: str
+    memory: str | None
     properties: tuple[tuple[str, str], ...]
     regions: tuple[str, ...]
     operations: tuple[str, ...]
     arguments: tuple[str, ...]
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether the device is a pattern, and so stands for many."""
+        return self.device is not None and _PATTERN.fullmatch(self.device) is not None
 
 
 def written(
@@ -63,7 +70,7 @@ def parse_specification(text: str) -> QemuSpecification:
     device: str | None = None
     if words and "=" not in words[0]:
         device = words.pop(0)
-        if not _NAME.fullmatch(device):
+        if not (_NAME.fullmatch(device) or _PATTERN.fullmatch(device)):
             raise UsageError(f"{text}: {device!r} is no device; write qemu:e1000, or qemu:machine=pc")
     given: dict[str, str] = {}
     repeated: dict[str, list[str]] = {name: [] for name in _REPEATED}
@@ -77,8 +84,8 @@ def parse_specification(text: str) -> QemuSpecification:
         if name in given:
             raise UsageError(f"{text}: {name} is given twice; leave one")
         given[name] = value
-    memory = given.get("memory", "4M")
-    if not _MEMORY.fullmatch(memory):
+    memory = given.get("memory")
+    if memory is not None and not _MEMORY.fullmatch(memory):
         raise UsageError(f"{text}: memory={memory} is no size; write 4M or 1G")
     properties = tuple((name, value) for name, value in given.items() if name not in _OWN)
     if device is None and properties:

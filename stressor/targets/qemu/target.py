@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
-from stressor.errors import StreamError, TargetError
+from stressor.errors import TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery
-from stressor.targets.qemu.interrupts import named_lines
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import Pipeline
 from stressor.targets.qemu.pool import Pool
@@ -17,18 +17,22 @@ from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
+from stressor.vmstate.stream import Stream
 
 __all__ = ["Birth", "QemuTarget"]
+
+
+_ENOUGH: Final = 4
+"""Lost registers of a region after which the others are taken to be lost as well: a region that is not
+saved at all has hundreds, and each would be a finding."""
 
 
 class Birth:
     """What a new process is like before anything was done to it, taken once."""
 
     def __init__(self, machine: Machine, view: View) -> None:
-        devices, stream = machine.named()
+        self.devices, stream = machine.named()
         self.frame = machine.frame
-        self.stream = stream
-        self.digest = view.digest(devices)
         self.attributes = view.attributes(stream)
 
 
@@ -108,9 +112,15 @@ class QemuTarget:
         pipeline.add((), lambda answers: [returned])
 
     def _shown(self, observation: object) -> object:
-        if self.hidden and isinstance(observation, tuple) and observation[1] in self.hidden:
+        if self.hidden and isinstance(observation, tuple) and self._hides(observation[1]):
             return (*observation[:2], None)
         return observation
+
+    def _hides(self, register: str) -> bool:
+        if register in self.hidden:
+            return True
+        region = register.rpartition("+")[0] + "+"
+        return sum(name.startswith(region) for name in self.hidden) >= _ENOUGH
 
     def stop(self) -> None:
         """Nothing to do: the machine never runs."""
@@ -122,10 +132,10 @@ class QemuTarget:
         if self._traffic.known_to_lose(self.hidden):
             self._put_back = self._traffic.put_back(self._machine.process.run)
         devices = self._machine.save()
-        return Snapshot(self._view.cut(devices), len(devices), devices)
+        return Snapshot(self._cut(devices, self._left_out()), len(devices), devices)
 
     def save_again(self) -> bytes:
-        return self._view.cut(self._machine.save())
+        return self._cut(self._machine.save(), self._left_out())
 
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
         if cycle.mode is ResetMode.FRESH:
@@ -166,22 +176,19 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
-        return self._digest({*self.repairs, *self._excluded})
+        return self._digest(self._machine.save(), self._left_out())
 
-    def _digest(self, hidden: Collection[str]) -> bytes:
-        devices = self._machine.save()
-        if not hidden:
-            return self._view.digest(devices)
-        stream = self._machine.parse(devices, checked=False)
-        if stream is not None:
-            with contextlib.suppress(StreamError):
-                return self._view.digest_without(stream, hidden)
-        return self._view.digest_without(self._machine.named()[1], hidden)
+    def _cut(self, devices: bytes, hidden: Collection[str]) -> bytes:
+        return self._view.masked(devices, hidden, self._parsed)
 
-    def _digest_at_birth(self, hidden: Collection[str]) -> bytes:
-        if not hidden:
-            return self.birth.digest
-        return self._view.digest_without(self.birth.stream, hidden)
+    def _parsed(self, devices: bytes) -> Stream:
+        return self._machine.parse(devices) or self._machine.named()[1]
+
+    def _digest(self, devices: bytes, hidden: Collection[str]) -> bytes:
+        return hashlib.blake2b(self._cut(devices, hidden), digest_size=16).digest()
+
+    def _left_out(self) -> Collection[str]:
+        return {*self.repairs, *self._excluded}
 
     def attributes(self) -> dict[str, object]:
         return self._view.attributes(self._machine.named()[1])
@@ -193,11 +200,11 @@ class QemuTarget:
         return {}
 
     def pristine(self) -> bytes:
-        return self._digest_at_birth({*self.repairs, *self._excluded})
+        return self._digest(self.birth.devices, self._left_out())
 
     def fresh(self, pristine: bytes) -> bool:
         hidden = {*self.repairs, *self._excluded, *self.uncleared}
-        return self._digest(hidden) == self._digest_at_birth(hidden)
+        return self._digest(self._machine.save(), hidden) == self._digest(self.birth.devices, hidden)
 
     def pristine_attributes(self) -> dict[str, object]:
         return self.birth.attributes
@@ -218,16 +225,10 @@ class QemuTarget:
         stream = self._machine.parse(devices) if isinstance(devices, bytes) else None
         if stream is None:
             return ()
-        found: list[SavedField] = []
-        at = 0
-        for section in self._view.sections(stream):
-            shift = at - section.body
-            found += [
-                SavedField(field.path, field.kind, field.offset + shift, field.size, field.value)
-                for field in named_lines(section)
-            ]
-            at += len(section.data)
-        return found
+        return [
+            SavedField(field.path, field.kind, offset, field.size, field.value)
+            for field, offset in self._view.placed(stream)
+        ]
 
     def close(self) -> None:
         self._machine.process.close()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from stressor.targets.qemu.interrupts import named_lines
 from stressor.vmstate.live import without_indexes
 from stressor.vmstate.stream import DeviceSection, Stream
+from stressor.vmstate.wire import NamedField
 
 __all__ = ["VOLATILE", "View"]
 
@@ -22,6 +22,8 @@ _FULL: Final = 4
 _ID: Final = 5
 _VERSION: Final = 4
 """A section: its tag and four bytes of id; name, instance and version; body; a footer with the id."""
+_MAGIC: Final = 8
+"""Bytes before the first section of what `xen-save-devices-state` writes."""
 
 
 class View:
@@ -30,6 +32,7 @@ class View:
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
         self._names: Final = [_named(label) for label in sorted(labels or ())]
+        self._holes: Final[dict[tuple[int, frozenset[str]], list[tuple[int, int]]]] = {}
 
     def cut(self, devices: bytes) -> bytes:
         """Return the bodies of the chosen sections, in order; of all of them, with volatile bytes 0.
@@ -44,9 +47,38 @@ class View:
             return devices
         return devices[: clock.end()] + bytes(_CLOCK) + devices[clock.end() + _CLOCK :]
 
-    def digest(self, devices: bytes) -> bytes:
-        """Return a digest of what `cut` returns."""
-        return hashlib.blake2b(self.cut(devices), digest_size=16).digest()
+    def masked(
+        self, devices: bytes, hidden: Collection[str], parse: Callable[[bytes], Stream]
+    ) -> bytes:
+        """Return what `cut` does, with the bytes of some fields 0 (indexes dropped; `serial/0.` is all
+        of one). Where they lie is worked out once for each length, as equal lengths lie alike."""
+        data = self.cut(devices)
+        if not hidden:
+            return data
+        key = len(devices), frozenset(hidden)
+        holes = self._holes.get(key)
+        if holes is None:
+            whole = tuple(name for name in hidden if name.endswith("."))
+            holes = self._holes[key] = [
+                (offset, field.size)
+                for field, offset in self.placed(parse(devices))
+                if without_indexes(field.path) in hidden or field.path.startswith(whole)
+            ]
+        left = bytearray(data)
+        for offset, size in holes:
+            left[offset : offset + size] = bytes(size)
+        return bytes(left[: len(data)])
+
+    def placed(self, stream: Stream) -> Iterator[tuple[NamedField, int]]:
+        """Yield every chosen field, and where it lies in what `cut` returns."""
+        first = next((part for part in stream.parts if isinstance(part, DeviceSection)), None)
+        at = 0
+        for section in self.sections(stream):
+            if self._labels is None:
+                at = section.body + _MAGIC - (first.offset if first else 0)
+            for field in named_lines(section):
+                yield field, at + field.offset - section.body
+            at += len(section.data)
 
     def sections(self, stream: Stream) -> Iterable[DeviceSection]:
         """Yield the chosen sections of a stream, in order."""
@@ -61,23 +93,6 @@ class View:
         return {
             field.path: field.value for section in self.sections(stream) for field in named_lines(section)
         }
-
-    def digest_without(self, stream: Stream, hidden: Collection[str]) -> bytes:
-        """Return a digest of all chosen fields but some (indexes dropped; `serial/0.` is all of one).
-
-        Raises StreamError when a section that has such fields is not as it is described.
-        """
-        digest = hashlib.blake2b(digest_size=16)
-        for section in self.sections(stream):
-            here = {name for name in hidden if name.startswith(f"{section.label}.")}
-            if not here:
-                digest.update(section.data)
-            elif f"{section.label}." not in here:
-                for field in named_lines(section):
-                    if without_indexes(field.path) not in here:
-                        start = field.offset - section.body
-                        digest.update(section.data[start : start + field.size])
-        return digest.digest()
 
 
 def _named(label: str) -> bytes:

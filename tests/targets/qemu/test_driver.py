@@ -121,7 +121,7 @@ def test_a_register_lost_between_two_transactions_is_named(edu: QemuModel) -> No
 def test_a_finding_s_lines_hold_what_a_driver_sent(edu: QemuModel) -> None:
     lines = qtest_lines(edu, (Operation("edu-mmio.compute", (5,)),)).splitlines()
 
-    base = edu.layout.regions[0].base
+    base = next(region.base for region in edu.layout.regions if region.name == "edu-mmio")
     assert f"writel {base + 8:#x} 0x5" in lines
     assert lines[-1] == f"readl {base + 8:#x}"
 
