@@ -18,7 +18,7 @@ from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import QemuDied, QemuProcess
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
-__all__ = ["Frame", "Machine", "NotMigratable"]
+__all__ = ["Frame", "Machine", "NotMigratable", "refusal"]
 
 _SLOT: Final = "stressor"
 _HEADER: Final = 8
@@ -65,7 +65,7 @@ class Machine:
         try:
             self.process.execute("xen-save-devices-state", filename=self._file, live=False)
         except CommandError as error:
-            raise _refusal(str(error)) from error
+            raise refusal(str(error)) from error
         with open(self._file, "rb") as file:
             return file.read()
 
@@ -73,7 +73,11 @@ class Machine:
         """Return a whole stream, memory and description included."""
         said = self.process.human(f"savevm {_SLOT}").strip()
         if said:
-            raise _refusal(said)
+            raise refusal(said)
+        return self.find_state()
+
+    def find_state(self) -> bytes:
+        """Return the whole stream that was just saved, and learn where it lies."""
         self._room = self.process.storage.find_room(_SLOT)  # each time it lies elsewhere
         return self.process.storage.read_state(_SLOT)
 
@@ -162,6 +166,9 @@ class Machine:
         if len(stream) > self._room:
             self.save_whole()  # makes the slot, and grows it when the state has grown
         storage.write_state(stream)
+        self._load_slot()
+
+    def _load_slot(self) -> None:
         said = self.process.human(f"loadvm {_SLOT}").strip()
         if said:
             raise StreamError("machine", 0, " ".join(said.split()))
@@ -175,7 +182,8 @@ def _frame(whole: bytes) -> Frame:
     return Frame(whole[: first.offset], text)
 
 
-def _refusal(said: str) -> TargetError:
+def refusal(said: str) -> TargetError:
+    """Return what to raise for what QEMU said instead of saving."""
     said = " ".join(said.split())
     blocked = _BLOCKED.search(said)
     if blocked:
