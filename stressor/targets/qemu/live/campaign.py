@@ -73,11 +73,6 @@ class LiveCampaign:
         """How often the guest was let run."""
         return self._tally.runs
 
-    @property
-    def stood_for(self) -> float:
-        """The median of the seconds for which a cycle kept the guest from running."""
-        return self._tally.stood_for
-
     def run(self, cycles: int | None) -> Iterator[Finding | None]:
         """Do so many cycles, or go on for ever; yield each new finding, and None now and then.
 

@@ -45,6 +45,9 @@ class Forgets(LiveMachine):
     paths: tuple[str, ...] = ("mc146818rtc/0.cmos_data",)
 
     def load(self, devices: bytes) -> None:
+        super().load(self.altered(devices))
+
+    def altered(self, devices: bytes) -> bytes:
         stream = self.parse(devices)
         assert stream is not None
         fields = [field for section in stream.sections for field in section.fields()]
@@ -52,13 +55,27 @@ class Forgets(LiveMachine):
             (field,) = (field for field in fields if field.path == path)
             at = field.offset - len(self.frame.start) + 8 + (field.size > 1) * 0x40
             devices = devices[:at] + bytes([devices[at] ^ 0xFF]) + devices[at + 1 :]
-        super().load(devices)
+        return devices
 
 
 class Masks(Forgets):
     """Loads also the mask of the interrupt controller inverted, so that the timer is not heard."""
 
     paths = (*Forgets.paths, "i8259/0.imr")
+
+
+class Drains(Forgets):
+    """Saves one byte of the CMOS inverted, every second time."""
+
+    saves = 0
+
+    def load(self, devices: bytes) -> None:
+        LiveMachine.load(self, devices)
+
+    def save(self) -> bytes:
+        devices = super().save()
+        self.saves += 1
+        return self.altered(devices) if self.saves % 2 and self._frames else devices
 
 
 class Truncates(LiveMachine):
@@ -106,6 +123,15 @@ def test_a_field_that_a_load_loses_is_named_and_counted(tmp_path: Path) -> None:
     assert finding.cycle == 1
     assert divergence.first.before != divergence.first.after
     assert f"{finding.id}: 4 times in all" in dict(campaign.statistics.notes)["came again"]
+
+
+def test_a_save_that_changes_a_field_is_named(tmp_path: Path) -> None:
+    _, (finding, *_) = run(specification(tmp_path, boot_sector(), QUICK), 1, Drains)
+
+    assert said([finding]) == [
+        (Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, "mc146818rtc/0.cmos_data[64]")
+    ]
+    assert finding.divergence.labels == ("saved", "saved again")
 
 
 def test_a_section_that_follows_the_hosts_clock_may_differ_and_is_shown(tmp_path: Path) -> None:
