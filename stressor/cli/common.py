@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -40,6 +40,8 @@ class Session:
     verbose: bool = False
     behind: Sequence[str] = ()
     """The words behind `--`."""
+    live: dict[str, str | Sequence[str]] = field(default_factory=dict)
+    """The options of a running guest."""
 
 
 def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:

@@ -6,11 +6,13 @@ import importlib.metadata
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from stressor.cli.common import verbose_option
 from stressor.cli.exit_code import ExitCode
+from stressor.errors import UsageError
 from stressor.report.text import clean
 
 __all__ = ["doctor"]
@@ -60,5 +62,20 @@ def _needs() -> Iterator[tuple[str, str, str]]:
         else "none: files go to the usual place, slower"
     )
     yield "memory-backed storage", memory, ""
+    yield from _guests()
     ends = "there" if shutil.which("setpriv") else "none: a killed run may leave a QEMU behind"
     yield "setpriv (util-linux)", ends, ""
+
+
+def _guests() -> Iterator[tuple[str, str, str]]:
+    """Yield what a guest of `qemu:live` can be made of; one can be given instead."""
+    from stressor.targets.qemu.live.initramfs import find_busybox
+
+    kernels = [path for path in sorted(Path("/boot").glob("vmlinuz-*")) if os.access(path, os.R_OK)]
+    lacking = "none that can be read: install Debian's linux-image-cloud-amd64, or give --kernel"
+    yield "guest kernel", str(kernels[-1]) if kernels else lacking, ""
+    try:
+        find_busybox(kernels[-1] if kernels else Path("/boot/vmlinuz"))
+        yield "BusyBox", "statically linked", ""
+    except UsageError:
+        yield "BusyBox", "none that is static: install busybox-static, or give --initrd", ""

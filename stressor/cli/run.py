@@ -23,6 +23,7 @@ from stressor.cli.common import (
 )
 from stressor.cli.exit_code import ExitCode, exit_code_of
 from stressor.cli.interruption import Interruption
+from stressor.cli.live_options import live_options, with_live_options
 from stressor.config import Configuration
 from stressor.errors import RecordError, UsageError
 from stressor.findings.record import encode
@@ -30,6 +31,7 @@ from stressor.findings.store import Store
 from stressor.loop.events import Event, FindingFound, RunFinished
 from stressor.loop.finding import Finding
 from stressor.loop.operations import OperationType
+from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
 from stressor.report.jsonl import JsonLines
 from stressor.report.terminal import TerminalReport
@@ -87,6 +89,7 @@ __all__ = ["run"]
     metavar="FILE.py",
     help="For a qemu: target, drivers of your own beside raw traffic; repeatable.",
 )
+@live_options
 @findings_option
 @click.option(
     "--batch-timeout",
@@ -138,9 +141,8 @@ def run(
     from stressor.search.run import run as events_of
     from stressor.targets.loader import find_models
 
-    models = find_models(
-        _completed(configuration.targets, regions, files, session.behind)
-    )
+    given = _completed(configuration.targets, regions, files, session.behind)
+    models = find_models(with_live_options(session, given))
     with Interruption() as interruption, _json_stream(json_file) as stream:
         outputs = _Outputs(session, configuration, models, stream, beside_json=json_file == "-")
         events = events_of(
@@ -183,7 +185,7 @@ def _completed(
 class _Operations(Mapping[str, Sequence[OperationType]]):
     """The operations of each target by its name, asked for when they are needed: it may be costly."""
 
-    def __init__(self, models: Sequence[TargetType]) -> None:
+    def __init__(self, models: Sequence[TargetType | RunsItself]) -> None:
         self._models = {model.name: model for model in models}
 
     def __getitem__(self, name: str) -> Sequence[OperationType]:
@@ -203,7 +205,7 @@ class _Outputs:
         self,
         session: Session,
         configuration: Configuration,
-        models: Sequence[TargetType],
+        models: Sequence[TargetType | RunsItself],
         json_stream: BinaryIO | None,
         beside_json: bool,
     ) -> None:

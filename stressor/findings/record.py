@@ -7,6 +7,7 @@ newer one. Values that JSON cannot hold are written as `stressor.loop.trace.argu
 from __future__ import annotations
 
 import inspect
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -116,7 +117,7 @@ def record_of(finding: Finding) -> Record:
         target=_text(finding.target),
         specification=_text(finding.specification),
         replay=f"stressor replay {finding.id}",
-        run=_text(f"stressor run {finding.specification} --seed {finding.seed}"),
+        run=_text(f"stressor run {shlex.quote(finding.specification)} --seed {finding.seed}"),
         seed=finding.seed,
         cycle=finding.cycle,
         cycles=finding.cycles,

@@ -28,7 +28,8 @@ class Statistics:
 
     `cycles` by reset mode, `operations` by kind (each kind there is, also those never drawn),
     `oracles` how often each spoke. `fields` counts the named fields; `exercised` those that
-    differed from their reset value at some save point; `unexercised` names the others.
+    differed from their reset value at some save point; `unexercised` names the others. `notes` are
+    what else there is to say, each under a word: of a running guest how it went on.
     """
 
     cycles: dict[str, int] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Statistics:
     exercised: int = 0
     unexercised: tuple[str, ...] = ()
     seconds: float = 0.0
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def total_cycles(self) -> int:

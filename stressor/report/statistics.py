@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
-from stressor.report.text import clean, counted, listed, seconds
+from stressor.report.text import WIDTH, clean, counted, listed, seconds
 
 __all__ = ["statistics_lines", "unexercised"]
 
@@ -38,6 +39,8 @@ def statistics_lines(
     by_mode = [f"{count:,} {mode}" for mode, count in statistics.cycles.items() if count]
     if by_mode:
         yield f"{'  cycles':<{_COLUMN}}{listed(by_mode, _COLUMN)}"
+    for word, text in statistics.notes:
+        yield f"{'  ' + clean(word):<{_COLUMN}}{_wrapped(text)}"
     if statistics.fields:
         yield f"{'  exercised':<{_COLUMN}}{statistics.exercised} of {counted(statistics.fields, 'field')}"
     label = "  not exercised"
@@ -47,6 +50,10 @@ def statistics_lines(
         label = ""
     if not missing:
         yield f"{label:<{_COLUMN}}nothing"
+
+
+def _wrapped(text: str) -> str:
+    return f"\n{'':<{_COLUMN}}".join(textwrap.wrap(clean(text), WIDTH - _COLUMN))
 
 
 def _folded(paths: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from stressor.loop.cycle import Checks
 from stressor.loop.finding import Divergence, Finding, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.operations import Kinds
+from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Operation, Step
 from stressor.loop.watchdog import Watchdog
@@ -18,11 +19,15 @@ from stressor.loop.written import last_written
 __all__ = ["replay"]
 
 
-def replay(finding: Finding, target: TargetType, batch_timeout: float = 5.0) -> Divergence | None:
+def replay(
+    finding: Finding, target: TargetType | RunsItself, batch_timeout: float = 5.0
+) -> Divergence | None:
     """Run the trace; return the divergence of the same fingerprint, else the first one, else None.
 
     Raises TargetError when the target no longer takes an operation of the trace.
     """
+    if isinstance(target, RunsItself):
+        return target.replay(finding)
     kinds = Kinds(target.operations)
     for operation in _operations(finding.trace):
         if kinds.of(operation) is None:

@@ -19,6 +19,7 @@ from stressor.loop.events import (
     TargetStarted,
 )
 from stressor.loop.finding import Oracle
+from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Hung, Watchdog
@@ -31,7 +32,7 @@ _PROGRESS = 0.2  # seconds between two Progress events
 
 
 def run(
-    targets: Sequence[TargetType],
+    targets: Sequence[TargetType | RunsItself],
     *,
     seed: int,
     cycles: int | None,
@@ -74,14 +75,17 @@ def run(
                 target.name, f"can do none of the chosen reset modes; it has {', '.join(target.reset_modes)}"
             )
             continue
-        campaign = None
+        campaign: Campaign | OwnCampaign | None = None
         findings = 0
         interrupted = False
         try:
-            campaign = Campaign(
-                target, seed=seed, oracles=chosen, reset_modes=possible,
-                watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
-            )
+            if isinstance(target, RunsItself):
+                campaign = target.campaign(seed=seed, oracles=chosen)
+            else:
+                campaign = Campaign(
+                    target, seed=seed, oracles=chosen, reset_modes=possible,
+                    watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
+                )
             for finding in campaign.run(cycles):
                 now = monotonic()
                 if finding is not None:

@@ -18,9 +18,11 @@ from types import ModuleType
 
 from stressor.device import Device
 from stressor.errors import NoDeviceError, TargetError, UsageError
+from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
 from stressor.targets.adapter import Adapter
 from stressor.targets.model import Model, model_of
+from stressor.targets.qemu.live.specification import is_live
 from stressor.vmstate import Description
 
 __all__ = ["execute_file", "find_models"]
@@ -28,7 +30,7 @@ __all__ = ["execute_file", "find_models"]
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def find_models(specifications: Sequence[str], root: Path | None = None) -> list[TargetType]:
+def find_models(specifications: Sequence[str], root: Path | None = None) -> list[TargetType | RunsItself]:
     """Return the models that `specifications` name, in their order, each once.
 
     A file's devices are the classes that it defines below `Device` with a state description, and
@@ -42,7 +44,7 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
     """
     root = (root or Path.cwd()).resolve()
     modules: dict[Path, ModuleType] = {}
-    models: dict[str, TargetType] = {}
+    models: dict[str, TargetType | RunsItself] = {}
     for specification in specifications:
         for model in _models(specification, root, modules):
             other = models.setdefault(model.name, model)
@@ -56,7 +58,7 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
 
 def _models(
     specification: str, root: Path, modules: dict[Path, ModuleType]
-) -> Iterator[TargetType]:
+) -> Iterator[TargetType | RunsItself]:
     if specification.startswith("qemu:"):
         yield from _qemu_models(specification)
         return
@@ -89,8 +91,9 @@ def _models(
         )
 
 
-def _qemu_models(specification: str) -> Sequence[TargetType]:
+def _qemu_models(specification: str) -> Sequence[TargetType | RunsItself]:
     try:
+        from stressor.targets.qemu.live.model import LiveModel
         from stressor.targets.qemu.model import qemu_model
         from stressor.targets.qemu.specification import parse_specification
         from stressor.targets.qemu.sweep import sweep
@@ -100,6 +103,8 @@ def _qemu_models(specification: str) -> Sequence[TargetType]:
         raise UsageError(
             f"{specification}: needs the package qemu.qmp; install qemu.qmp (the extra `qemu`)"
         ) from error
+    if is_live(specification):
+        return [LiveModel(specification)]
     if parse_specification(specification).sweeps:
         return sweep(specification)
     return [qemu_model(specification)]

@@ -55,3 +55,16 @@ def test_what_is_missing_is_told_with_the_cure(
     assert "qemu.qmp               missing: install it, or Stressor with the extra qemu\n" in result.out
     assert result.out.endswith("\nmissing for qemu: targets: qemu-system-*, qemu.qmp\n")
     assert result.code == 2
+
+
+def test_what_a_guest_can_be_made_of_is_told(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressor.targets.qemu.live.initramfs._HOST", Path("nosuch"))
+    monkeypatch.setattr("stressor.targets.qemu.binary.installed", lambda: iter(()))
+    monkeypatch.setattr("pathlib.Path.glob", lambda folder, pattern: iter(()))
+
+    out = command("doctor").out
+
+    assert "\nguest kernel           none that can be read: install Debian's linux-image-cloud-amd64" in out
+    assert "\nBusyBox                " in out

@@ -30,6 +30,24 @@ def test_a_run_with_a_finding(command: CommandLine) -> None:
     assert finding.divergence.first.path == "counter/0.step"
 
 
+def test_a_guest_is_asked_for_with_the_cure(command: CommandLine) -> None:
+    code, out, errors = command("run", "qemu:live", "--period", "50ms")
+
+    assert (code, out) == (2, "")
+    assert errors == (
+        "stressor: error: qemu:live,period=50ms: there is no guest; give --kernel vmlinuz (on Debian `apt-get "
+        "install linux-image-cloud-amd64 busybox-static`, then --kernel /boot/vmlinuz-VERSION), or behind -- "
+        "a disk that it boots from\n"
+    )
+
+
+def test_options_of_a_guest_are_for_one(command: CommandLine) -> None:
+    code, _, errors = command("run", WHOLE, "--kernel", "vmlinuz")
+
+    assert code == 2
+    assert errors == "stressor: error: --kernel is for one qemu:live target, and there are 0; give one\n"
+
+
 def test_a_seed_gives_the_same_run_again(command: CommandLine) -> None:
     first = command("run", *QUICK)
     second = command("run", *QUICK)

@@ -115,3 +115,15 @@ def test_neighbours_in_an_array_are_one() -> None:
     lines = list(statistics_lines(statistics, (), ()))
 
     assert lines[-1].endswith("a[0..2], a[4], b, c[1..2].x, c[3].y")
+
+
+def test_notes_have_lines_of_their_own_and_obey_no_escapes() -> None:
+    notes = (("guest", "booted, " + "and goes on " * 8), ("last heartbeat", "beat \x1b[2J"))
+
+    lines = list(statistics_lines(Statistics({"in-place": 1}, notes=notes), (), ()))
+
+    assert lines[2:4] == [
+        "  guest          booted, and goes on and goes on and goes on and goes on and\n"
+        "                 goes on and goes on and goes on and goes on",
+        "  last heartbeat beat \\x1b[2J",
+    ]

@@ -15,14 +15,14 @@ import contextlib
 import io
 import re
 from time import sleep
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stressor.errors import StreamError, TargetError, UnsuitableError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import STATE, QemuDied, QemuHung, QemuProcess
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
-__all__ = ["Frame", "Machine", "NotMigratable"]
+__all__ = ["Frame", "Machine", "NotMigratable", "refusal"]
 
 _SLOT: Final = "stressor"
 _HEADER: Final = 8
@@ -55,6 +55,9 @@ class Machine:
     as much as starting QEMU. Raises NotMigratable when the machine cannot be saved.
     """
 
+    job_seconds: float | None = None
+    """How long a snapshot job may take, when not as long as any answer."""
+
     def __init__(self, process: QemuProcess, frame: Frame | None = None) -> None:
         self.process: Final = process
         self._file: Final = str(process.folder / "devices")
@@ -73,7 +76,7 @@ class Machine:
         try:
             self.process.execute("xen-save-devices-state", filename=self._file, live=False)
         except CommandError as error:
-            raise _refusal(str(error)) from error
+            raise refusal(str(error)) from error
         with open(self._file, "rb") as file:
             return file.read()
 
@@ -85,7 +88,11 @@ class Machine:
                 self._job("snapshot-delete", devices=[STATE])
             said = self._job("snapshot-save", vmstate=STATE, devices=[STATE])
         if said:
-            raise _refusal(said)
+            raise refusal(said)
+        return self.find_state()
+
+    def find_state(self) -> bytes:
+        """Return the whole stream that was just saved, and learn where it lies."""
         self._room = self.process.storage.find_room(_SLOT)  # each time it lies elsewhere
         return self.process.storage.read_state(_SLOT)
 
@@ -168,22 +175,26 @@ class Machine:
         storage.write_state(stream)
         self.load_saved()
 
-
     def _job(self, command: str, **arguments: object) -> str:
         """Run a job to its end; return what went wrong, "" when nothing did."""
         self._jobs += 1
         name = f"stressor{self._jobs}"
+        seconds = self.job_seconds or self.process.seconds
         self.process.execute(command, job_id=name, tag=_SLOT, **arguments)
         waits = 0
-        while (job := self.process.execute("query-jobs")[0])["status"] != "concluded":
+        while (job := self._the_job(name))["status"] != "concluded":
             waits += 1
             if waits > 10:  # most are done by the first question
                 sleep(_PAUSE)
-            if waits > self.process.seconds / _PAUSE:
+            if waits > seconds / _PAUSE:
                 self.process.close()
-                raise QemuHung(f"{command} did not end within {self.process.seconds:g} s")
+                raise QemuHung(f"{command} did not end within {seconds:g} s")
         self.process.execute("job-dismiss", id=name)
         return str(job.get("error", ""))
+
+    def _the_job(self, name: str) -> dict[str, Any]:
+        jobs: list[dict[str, Any]] = self.process.execute("query-jobs")
+        return next(job for job in jobs if job["id"] == name)
 
 
 def _frame(whole: bytes) -> Frame:
@@ -194,7 +205,8 @@ def _frame(whole: bytes) -> Frame:
     return Frame(whole[: first.offset], text)
 
 
-def _refusal(said: str) -> TargetError:
+def refusal(said: str) -> TargetError:
+    """Return what to raise for what QEMU said instead of saving."""
     said = " ".join(said.split())
     blocked = _BLOCKED.search(said)
     if blocked:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, Final, TypeVar
 
-from qemu.qmp import ExecuteError, QMPClient, QMPError
+from qemu.qmp import EventListener, ExecuteError, Message, QMPClient, QMPError
 
 __all__ = ["CommandError", "Monitor", "MonitorError", "MonitorSilent"]
 
 T = TypeVar("T")
+
+_TOLD: Final = ("RESET", "SHUTDOWN", "GUEST_PANICKED", "GUEST_CRASHLOADED", "WATCHDOG", "BLOCK_IO_ERROR")
+"""Events that say something of the guest; the others come with every command of ours."""
 
 
 class MonitorError(Exception):
@@ -37,6 +40,8 @@ class Monitor:
         self.seconds: Final = seconds
         self._loop: Final = asyncio.new_event_loop()
         self._client: Final = QMPClient("stressor")
+        self._events: Final = EventListener(event_filter=_of_the_guest)
+        self._client.register_listener(self._events)
         try:
             self._run(self._client.connect(end), "the greeting")
         except BaseException:
@@ -55,6 +60,13 @@ class Monitor:
         """Return what the human monitor prints for a line. Raises as `execute`."""
         text = str(self.execute("human-monitor-command", command_line=line))
         return text.replace("\r\n", "\n")
+
+    def events(self) -> Collection[Message]:
+        """Return what QEMU told of the guest since the last time: its own reset, its end, a panic.
+
+        Only what was there when the last command was answered.
+        """
+        return self._events.clear()
 
     def close(self) -> None:
         """Let go of the connection; never raises, and works on one that broke as well."""
@@ -80,3 +92,9 @@ class Monitor:
             raise MonitorSilent(f"no answer to {what} within {self.seconds:g} s") from error
         except (QMPError, OSError, EOFError) as error:
             raise MonitorError(f"the connection broke at {what}") from error
+
+
+def _of_the_guest(event: Message) -> bool:
+    """Return whether the guest did it, and not a command of ours."""
+    data: Any = event.get("data", {})
+    return event.get("event") in _TOLD and data.get("guest", True) is not False

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +60,8 @@ class QemuProcess:
 
     `arguments` come behind the ones that are needed to drive it; with `incoming` it waits for a
     whole state to be loaded. `seconds` bounds every answer, `patience` those to qtest commands.
-    Raises TargetError when it cannot be launched; nothing is left over then.
+    `inherited` are descriptors that `arguments` speak of. Raises TargetError when it cannot be
+    launched; nothing is left over then.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class QemuProcess:
         incoming: bool = False,
         seconds: float = 10.0,
         patience: float | None = None,
+        inherited: Sequence[int] = (),
     ) -> None:
         self._seconds: Final = seconds
         self._patience: Final = patience or seconds
@@ -86,7 +88,8 @@ class QemuProcess:
         try:
             self.storage: Final = Storage(self._folder / "state.qcow2")
             waiting = ["-incoming", "defer"] if incoming else []
-            self._launch(binary, [*_common(memory, self.storage.path), *arguments, *waiting])
+            common = _common(memory, self.storage.path)
+            self._launch(binary, [*common, *arguments, *waiting], inherited)
         except OSError as error:
             self.close()
             raise TargetError(f"QEMU cannot be launched: {error}") from error
@@ -102,7 +105,9 @@ class QemuProcess:
             raise TargetError(f"QEMU did not start: {gone}") from error
         return self
 
-    def _launch(self, binary: QemuBinary, arguments: list[str]) -> None:
+    def _launch(
+        self, binary: QemuBinary, arguments: list[str], inherited: Sequence[int]
+    ) -> None:
         monitor, monitor_there = socket.socketpair()
         qtest, qtest_there = socket.socketpair()
         with monitor_there, qtest_there, open(self._folder / "words", "wb") as words:
@@ -116,7 +121,7 @@ class QemuProcess:
             self._process = subprocess.Popen(
                 _ending_with_us(self.command),
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words,
-                pass_fds=(monitor_there.fileno(), qtest_there.fileno()),
+                pass_fds=(monitor_there.fileno(), qtest_there.fileno(), *inherited),
             )  # fmt: skip
             weakref.finalize(self, _end, self._process)
         self._qtest = Qtest(qtest, self._patience)
@@ -162,6 +167,11 @@ class QemuProcess:
             return self._monitor.human(line)
         except MonitorError as error:
             raise self._gone(error) from error
+
+    def events(self) -> Collection[Mapping[str, Any]]:
+        """Return what QEMU told of the guest, as `Monitor.events`."""
+        assert self._monitor is not None
+        return self._monitor.events()
 
     def run(self, commands: Sequence[str]) -> list[str]:
         """Return the answers to qtest commands. Raises QemuDied, QemuHung."""
