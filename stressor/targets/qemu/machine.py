@@ -114,8 +114,7 @@ class Machine:
 
     def reset(self) -> None:
         """Do what the machine's reset button does; it stays stopped."""
-        self.process.execute("system_reset")
-        self.process.execute("query-status")  # the reset is done before the next command is taken
+        self.process.reset()
 
     def save_memory(self, part: range) -> bytes:
         """Return what stands in a part of memory."""
@@ -148,11 +147,19 @@ class Machine:
             return None
         return found
 
+    @property
+    def shift(self) -> int:
+        """How much further on what `save` gives lies in the stream that `parse` makes of it."""
+        return len(self.frame.start) - _HEADER
+
     def named(self) -> tuple[bytes, Stream]:
         """Save, and return the sections and what they are called; slow, and always fits."""
-        self.frame = _frame(self.save_whole())
         devices = self.save()
         stream = self.parse(devices)
+        if stream is None:
+            self.frame = _frame(self.save_whole())
+            devices = self.save()
+            stream = self.parse(devices)
         if stream is None:
             raise TargetError("QEMU describes its state otherwise than it saves it")
         return devices, stream

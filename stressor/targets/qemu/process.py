@@ -148,6 +148,14 @@ class QemuProcess:
         except MonitorError as error:
             raise self._gone(error) from error
 
+    def reset(self) -> None:
+        """Reset the machine; the reset is done on return. Raises as `execute`."""
+        assert self._monitor is not None
+        try:
+            self._monitor.reset()
+        except MonitorError as error:
+            raise self._gone(error) from error
+
     def human(self, line: str) -> str:
         """Return what the human monitor prints for a line. Raises as `execute`."""
         assert self._monitor is not None

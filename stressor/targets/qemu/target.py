@@ -26,6 +26,8 @@ class Birth:
         devices, stream = machine.named()
         self.frame = machine.frame
         self.stream = stream
+        self.devices = devices
+        self.shift = machine.shift
         self.digest = view.digest(devices)
         self.attributes = view.attributes(stream)
 
@@ -54,6 +56,9 @@ class QemuTarget:
         self._traffic = traffic
         self._view = view
         self._whole: bytes | None = None
+        self._saved: Snapshot | None = None
+        self._examined: bytes | None = None
+        """What was saved to examine it, until something else is done."""
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
@@ -78,6 +83,7 @@ class QemuTarget:
             raise
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
+        self._examined = None
         pipeline = self._machinery.pipeline = Pipeline(self._machine.process.run)
         try:
             for operation in operations:
@@ -119,12 +125,22 @@ class QemuTarget:
 
     def save(self) -> Snapshot:
         devices = self._machine.save()
-        return Snapshot(self._view.cut(devices), len(devices), devices)
+        self._saved = Snapshot(self._view.cut(devices), len(devices), devices)
+        return self._saved
 
     def save_again(self) -> bytes:
-        return self._view.cut(self._machine.save())
+        """To examine is to save, so right after it nothing is saved once more. Where only what is
+        known to be lost differs from what was saved before, this gives that."""
+        devices = self._examined or self._machine.save()
+        hidden = {*self.repairs, *self._excluded}
+        saved = self._saved
+        if not hidden or saved is None or not isinstance(saved.board, bytes):
+            return self._view.cut(devices)
+        alike = self._digest_of(devices, hidden) == self._digest_of(saved.board, hidden)
+        return saved.data if alike else self._view.cut(devices)
 
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
+        self._examined = None
         if cycle.mode is ResetMode.FRESH:
             self._whole = self._machine.save_whole()
             self._machine.process.close()
@@ -148,6 +164,7 @@ class QemuTarget:
             self._machine.put_back_memory(self._ram, memory)
 
     def load(self, snapshot: Snapshot) -> list[object]:
+        self._examined = None
         whole, self._whole = self._whole, None
         if whole is not None:
             self._machine.load_whole(whole)
@@ -160,19 +177,29 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
-        return self._digest({*self.repairs, *self._excluded})
+        devices = self._examined = self._machine.save()
+        return self._digest_of(devices, {*self.repairs, *self._excluded})
 
     def _digest(self, hidden: Collection[str]) -> bytes:
-        devices = self._machine.save()
+        return self._digest_of(self._machine.save(), hidden)
+
+    def _digest_of(self, devices: bytes, hidden: Collection[str]) -> bytes:
         if not hidden:
             return self._view.digest(devices)
-        stream = self._machine.parse(devices) or self._machine.named()[1]
-        return self._view.digest_without(stream, hidden)
+        digest = self._view.digest_without(devices, hidden)
+        if digest is not None:
+            return digest
+        stream = self._machine.parse(devices)
+        if stream is None:
+            devices, stream = self._machine.named()
+        return self._view.learn(devices, stream, self._machine.shift, hidden)
 
     def _digest_at_birth(self, hidden: Collection[str]) -> bytes:
+        birth = self.birth
         if not hidden:
-            return self.birth.digest
-        return self._view.digest_without(self.birth.stream, hidden)
+            return birth.digest
+        digest = self._view.digest_without(birth.devices, hidden)
+        return digest or self._view.learn(birth.devices, birth.stream, birth.shift, hidden)
 
     def attributes(self) -> dict[str, object]:
         return self._view.attributes(self._machine.named()[1])

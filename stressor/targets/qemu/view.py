@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from stressor.vmstate.live import without_indexes
+from stressor.targets.qemu.mask import Mask
 from stressor.vmstate.stream import DeviceSection, Stream
 
 __all__ = ["VOLATILE", "View"]
@@ -18,6 +19,9 @@ VOLATILE: Final = {"timer/0": "follows the host's time, even while the machine i
 _HEADER: Final = re.compile(rb"\x04.{4}\x05timer.{8}", re.DOTALL)
 _CLOCK: Final = 24
 
+_MASKS: Final = 16
+"""Layouts that are kept for what is hidden; subsections come and go, and mostly there are two or three."""
+
 
 class View:
     """Chooses sections by their labels, or without them takes all but the volatile ones."""
@@ -25,6 +29,7 @@ class View:
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
         self._patterns: Final = [_pattern(label) for label in sorted(labels or ())]
+        self._masks: Final[dict[frozenset[str], deque[Mask]]] = {}
 
     def cut(self, devices: bytes) -> bytes:
         """Return the bodies of the chosen sections, in order; of all of them, with volatile bytes 0.
@@ -57,16 +62,24 @@ class View:
             field.path: field.value for section in self.sections(stream) for field in section.fields()
         }
 
-    def digest_without(self, stream: Stream, hidden: Collection[str]) -> bytes:
-        """Return a digest of all chosen fields but some (indexes dropped; `serial/0.` is all of one)."""
-        whole = tuple(name for name in hidden if name.endswith("."))
-        digest = hashlib.blake2b(digest_size=16)
-        for section in self.sections(stream):
-            for field in section.fields():
-                if without_indexes(field.path) not in hidden and not field.path.startswith(whole):
-                    start = field.offset - section.body
-                    digest.update(section.data[start : start + field.size])
-        return digest.digest()
+    def digest_without(self, devices: bytes, hidden: Collection[str]) -> bytes | None:
+        """Return a digest of the chosen fields but the hidden ones; None when nothing is known of
+        how these bytes are laid out, see `learn`."""
+        for mask in self._masks.get(frozenset(hidden), ()):
+            if mask.fits(devices):
+                return mask.digest(devices)
+        return None
+
+    def learn(self, devices: bytes, stream: Stream, shift: int, hidden: Collection[str]) -> bytes:
+        """Return the same of bytes that were read as `stream`, and know others that are laid out alike.
+
+        `shift` is what a place in `devices` is less than its offset in the stream.
+        """
+        everything = [part for part in stream.parts if isinstance(part, DeviceSection)]
+        mask = Mask(devices, everything, self.sections(stream), shift, hidden)
+        masks = self._masks.setdefault(frozenset(hidden), deque(maxlen=_MASKS))
+        masks.appendleft(mask)
+        return mask.digest(devices)
 
 
 def _pattern(label: str) -> re.Pattern[bytes]:
