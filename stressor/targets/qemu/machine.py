@@ -16,14 +16,16 @@ from typing import Final, NamedTuple
 from stressor.errors import StreamError, TargetError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import QemuDied, QemuProcess
+from stressor.targets.qemu.storage import SLOT
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
 __all__ = ["Frame", "Machine", "NotMigratable"]
 
-_SLOT: Final = "stressor"
+_WHOLE: Final = "whole"
 _HEADER: Final = 8
 _PAGE: Final = 4096
 _PAUSE: Final = 0.005
+_NO_SLOT: Final = "does not exist in one or more devices"
 _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
 
 
@@ -51,13 +53,12 @@ class Machine:
     def __init__(self, process: QemuProcess, frame: Frame | None = None) -> None:
         self.process: Final = process
         self._file: Final = str(process.folder / "devices")
-        self._room = 0  # until there is a slot
         self.frame = frame or _frame(self.save_whole())
 
     @property
     def sections(self) -> list[str]:
         """The labels of all device sections, such as `serial/0`."""
-        stream = read_stream(io.BytesIO(self.process.storage.read_state(_SLOT)))
+        stream = read_stream(io.BytesIO(self.process.storage.read_state(_WHOLE)))
         return [part.label for part in stream.parts if isinstance(part, DeviceSection)]
 
     def save(self) -> bytes:
@@ -71,11 +72,8 @@ class Machine:
 
     def save_whole(self) -> bytes:
         """Return a whole stream, memory and description included."""
-        said = self.process.human(f"savevm {_SLOT}").strip()
-        if said:
-            raise _refusal(said)
-        self._room = self.process.storage.find_room(_SLOT)  # each time it lies elsewhere
-        return self.process.storage.read_state(_SLOT)
+        self._save_as(_WHOLE)
+        return self.process.storage.read_state(_WHOLE)
 
     def load(self, devices: bytes) -> None:
         """Load device sections, and leave memory as it is. Raises StreamError when QEMU refuses."""
@@ -166,12 +164,25 @@ class Machine:
 
     def _load(self, stream: bytes) -> None:
         storage = self.process.storage
-        if len(stream) > self._room:
-            self.save_whole()  # makes the slot, and grows it when the state has grown
-        storage.write_state(stream)
-        said = self.process.human(f"loadvm {_SLOT}").strip()
+        if len(stream) > storage.room:
+            self._make_slot()
+        storage.write_slot(stream)
+        said = self.process.human(f"loadvm {SLOT}").strip()
+        if _NO_SLOT in said:  # there are other disks, and a snapshot is one of all of them
+            self._make_slot()
+            storage.write_slot(stream)
+            said = self.process.human(f"loadvm {SLOT}").strip()
         if said:
             raise StreamError("machine", 0, " ".join(said.split()))
+
+    def _make_slot(self) -> None:
+        self._save_as(SLOT)
+        self.process.storage.find_slot()
+
+    def _save_as(self, name: str) -> None:
+        said = self.process.human(f"savevm {name}").strip()
+        if said:
+            raise _refusal(said)
 
 
 def _frame(whole: bytes) -> Frame:
