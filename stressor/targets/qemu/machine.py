@@ -22,9 +22,10 @@ from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read
 __all__ = ["Frame", "Machine", "NotMigratable"]
 
 _WHOLE: Final = "whole"
+_BIRTH: Final = "birth"
 _HEADER: Final = 8
 _PAGE: Final = 4096
-_PAUSE: Final = 0.005
+_PAUSE: Final = 0.001
 _NO_SLOT: Final = "does not exist in one or more devices"
 _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
 
@@ -53,6 +54,9 @@ class Machine:
     def __init__(self, process: QemuProcess, frame: Frame | None = None) -> None:
         self.process: Final = process
         self._file: Final = str(process.folder / "devices")
+        self._waits = process.incoming
+        self.remembers = False
+        """Whether there is a state to `rewind` to."""
         self.frame = frame or _frame(self.save_whole())
 
     @property
@@ -80,10 +84,14 @@ class Machine:
         self._load(self.frame.start + devices[_HEADER:] + b"\x06\0\0\0\x02{}")
 
     def load_whole(self, stream: bytes) -> None:
-        """Load a whole stream, memory included, into a process that waits for it.
+        """Load a whole stream, memory included; by migration into a process that waits for it.
 
-        Raises StreamError when QEMU refuses; the process has ended then.
+        Raises StreamError when QEMU refuses; a process that waited has ended then.
         """
+        if not self._waits:
+            self._load(stream)
+            return
+        self._waits = False
         file = self.process.folder / "whole"
         file.write_bytes(stream)
         try:
@@ -113,6 +121,18 @@ class Machine:
     def reset(self) -> None:
         """Do what the machine's reset button does; it stays stopped."""
         self.process.reset()
+
+    def remember(self) -> int:
+        """Keep the whole state as it is now, for `rewind`; return its size in bytes."""
+        self._save_as(_BIRTH)
+        self.remembers = True
+        return len(self.process.storage.read_state(_BIRTH))
+
+    def rewind(self) -> None:
+        """Reset, and load what was remembered. Raises StreamError when QEMU refuses."""
+        said = self.process.human(f"loadvm {_BIRTH}").strip()
+        if said:
+            raise StreamError("machine", 0, " ".join(said.split()))
 
     def save_memory(self, part: range) -> bytes:
         """Return what stands in a part of memory."""

@@ -15,6 +15,7 @@ from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.learning import learn_registers, natural_width
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
+from stressor.targets.qemu.stock import NewMachines, Stock
 from stressor.targets.qemu.target import Birth, QemuTarget
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
@@ -36,6 +37,7 @@ class QemuModel:
     pool: Pool
     drivers: tuple[DriverType, ...] = ()
     excluded: frozenset[str] = frozenset()
+    stock: Stock | None = None
 
     @property
     def prefix(self) -> str:
@@ -63,11 +65,20 @@ class QemuModel:
         return View(self.layout.sections)
 
     @cached_property
+    def machines(self) -> NewMachines:
+        """Where a new process for each machine comes from."""
+        return NewMachines(self.pool, self.layout.setup)
+
+    @cached_property
     def birth(self) -> Birth:
         """What a new process is like."""
-        target = QemuTarget(self.pool, (), self.traffic, self.view, None)
-        target.close()
-        return target.birth
+        machine = NewMachines(self.pool, ()).take()
+        try:
+            birth = Birth(machine, self.view)
+        finally:
+            machine.process.close()
+        self.machines.frame = birth.frame
+        return birth
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -86,18 +97,28 @@ class QemuModel:
         return ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR
 
     def close(self) -> None:
-        """End the processes that were launched ahead."""
-        self.pool.close()
+        """End the processes that were launched ahead, or what `reusing` kept."""
+        (self.stock or self.pool).close()
 
     def parts(self, operation: Operation) -> Sequence[Operation]:
         return self.traffic.parts(operation)
 
     def excluding(self, attributes: Collection[str]) -> QemuModel:
-        return replace(self, excluded=self.excluded | frozenset(attributes))
+        return self._but(replace(self, excluded=self.excluded | frozenset(attributes)))
+
+    def reusing(self) -> QemuModel:
+        probe = [line for one in self.traffic.probes for line in self.traffic.commands(one)[0]]
+        return self._but(replace(self, stock=Stock(self.machines, probe)))
+
+    def _but(self, other: QemuModel) -> QemuModel:
+        """Return another model of the same layout, with what took processes to find out."""
+        other.__dict__.update(view=self.view, machines=self.machines, birth=self.birth)
+        return other
 
     def open(self) -> QemuTarget:
+        birth = self.birth  # before there are machines: they need its frame
         return QemuTarget(
-            self.pool, self.layout.setup, self.traffic, self.view, self.birth, self.excluded,
+            self.stock or self.machines, self.traffic, self.view, birth, self.excluded,
             self.drivers, self.layout.ram,
         )  # fmt: skip
 

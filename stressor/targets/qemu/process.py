@@ -70,6 +70,7 @@ class QemuProcess:
         seconds: float = 10.0,
     ) -> None:
         self._seconds: Final = seconds
+        self.incoming: Final = incoming
         self._folder: Final = new_folder()
         self._ends: Final = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[bytes] | None = None

@@ -10,8 +10,8 @@ from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import Pipeline
-from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.process import QemuDied, QemuHung
+from stressor.targets.qemu.stock import Machines
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
@@ -42,17 +42,16 @@ class QemuTarget:
 
     def __init__(
         self,
-        pool: Pool,
-        setup: Sequence[str],
+        machines: Machines,
         traffic: Traffic,
         view: View,
-        birth: Birth | None,
+        birth: Birth,
         excluded: Collection[str] = (),
         drivers: Sequence[DriverType] = (),
         ram: range = range(0),
     ) -> None:
         self._excluded = frozenset(excluded)
-        self._pool = pool
+        self._machines = machines
         self._traffic = traffic
         self._view = view
         self._whole: bytes | None = None
@@ -73,14 +72,8 @@ class QemuTarget:
             self._drivers.append(driver)
             for name, method in driver_type.names.items():
                 self._transactions[name] = getattr(driver, method), driver_type.arguments(method)
-        process = pool.take()
-        try:
-            self._machine = Machine(process, birth.frame if birth else None)
-            self.birth = birth or Birth(self._machine, view)
-            process.run(setup)
-        except BaseException:
-            process.close()
-            raise
+        self.birth = birth
+        self._machine = machines.take()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         self._examined = None
@@ -143,8 +136,8 @@ class QemuTarget:
         self._examined = None
         if cycle.mode is ResetMode.FRESH:
             self._whole = self._machine.save_whole()
-            self._machine.process.close()
-            self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
+            self._machines.give(self._machine)
+            self._machine = self._machines.take(incoming=True)
         elif cycle.mode is ResetMode.DONOR:
             self._drive_elsewhere(cycle.operations)
         else:
@@ -156,8 +149,8 @@ class QemuTarget:
         try:
             self.execute(operations)
         except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
-            self._machine.process.close()
-            self._machine = Machine(self._pool.take(), self.birth.frame)
+            self._machines.give(self._machine)
+            self._machine = self._machines.take()
         for driver, kept in zip(self._drivers, known, strict=True):
             driver.put_back(kept)
         if operations:
@@ -248,4 +241,4 @@ class QemuTarget:
         return found
 
     def close(self) -> None:
-        self._machine.process.close()
+        self._machines.give(self._machine)
