@@ -10,7 +10,8 @@ What a read shows is an output under the register's name, so that a report names
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from stressor.errors import TargetError
@@ -23,6 +24,10 @@ __all__ = ["Traffic"]
 
 _EACH: Final = 64
 """Up to so many registers of a region, each one is a kind of operation of its own."""
+
+_MADE: Final = 4096
+"""Operations whose commands are kept: the same ones come again and again, and to make them is half of
+what they cost."""
 
 _PATTERNS: Final = (*tuple(bytes([byte]) * 16 for byte in (0, 255, 165)), bytes(range(16)))
 
@@ -42,16 +47,20 @@ class Traffic:
         self._answering: Final = {name: frozenset(offsets) for name, offsets in registers.items()}
         self._widths: Final = widths
         self._memory: Final = memory
+        self._made: Callable[[Operation], tuple[Sequence[str], Answer]] = lru_cache(_MADE)(self._make)
         self.kinds: Final = tuple(self._kinds())
         self.probes: Final = tuple(
             Operation("qemu.probe", (region.name,)) for region in regions if registers[region.name]
         )
 
-    def commands(self, operation: Operation) -> tuple[list[str], Answer]:
+    def commands(self, operation: Operation) -> tuple[Sequence[str], Answer]:
         """Return the qtest commands of an operation, and what makes observations of their answers.
 
         Raises TargetError for an operation that is none of this machine's.
         """
+        return self._made(operation)
+
+    def _make(self, operation: Operation) -> tuple[Sequence[str], Answer]:
         match operation:
             case ("qemu.read", (str(name), int(offset), int(width))):
                 return [self._access(name, offset, width)], lambda answers: [
