@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from time import monotonic
 
+from stressor.errors import TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
@@ -150,6 +151,8 @@ class Campaign:
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
+        except TargetError:
+            raise
         except (Exception, Hung) as raised:
             return recording, raised
         finally:
@@ -226,12 +229,16 @@ class Campaign:
             return next(same, None)
 
         hung = divergence.cause is Cause.HUNG
-        with self._watchdog.within(min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds):
-            if self._shrinking and matching(trace) is not None:
-                budget = _HUNG_BUDGET if hung else _BUDGET
-                trace = self._shrunk(trace, matching, budget)
-                divergence = matching(trace) or divergence
-        written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
+        patience = min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds
+        written = None
+        with suppress(TargetError):  # what was found is reported even when its target broke since
+            with self._watchdog.within(patience):
+                if self._shrinking and matching(trace) is not None:
+                    trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else _BUDGET)
+                    divergence = matching(trace) or divergence
+            written = last_written(
+                self._type, trace, divergence.attribute, divergence.step, self._watchdog
+            )
         divergence = replace(divergence, last_written=written)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,

@@ -9,7 +9,7 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.process import QemuProcess
+from stressor.targets.qemu.process import SECONDS, QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
 
@@ -41,9 +41,11 @@ class Layout:
     ram: range
 
 
-def launch(layout: Layout, *, incoming: bool = False) -> QemuProcess:
+def launch(layout: Layout, *, incoming: bool = False, seconds: float = SECONDS) -> QemuProcess:
     """Launch a process of the layout; registers are not there before `setup` was run."""
-    return QemuProcess(layout.binary, layout.arguments, memory=layout.memory, incoming=incoming)
+    return QemuProcess(
+        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, seconds=seconds
+    )
 
 
 def discover(specification: QemuSpecification) -> Layout:

@@ -16,10 +16,10 @@ from typing import Final, NamedTuple
 from stressor.errors import StreamError, TargetError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import QemuDied, QemuProcess
-from stressor.targets.qemu.storage import SLOT
+from stressor.targets.qemu.storage import ROOM, SLOT
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
-__all__ = ["Frame", "Machine", "NotMigratable"]
+__all__ = ["Frame", "Machine", "NotMigratable", "SaveRefused"]
 
 _WHOLE: Final = "whole"
 _BIRTH: Final = "birth"
@@ -32,6 +32,10 @@ _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?")
 
 class NotMigratable(TargetError):
     """The machine has a device that says it cannot be saved: a fact about it, and no finding."""
+
+
+class SaveRefused(Exception):
+    """QEMU says that it cannot save the machine as it now is; the message is QEMU's."""
 
 
 class Frame(NamedTuple):
@@ -48,7 +52,8 @@ class Machine:
     """Save and load on one process. Whatever the process dies of passes through.
 
     `frame` is that of another machine of the same layout, if there was one: reading it anew costs
-    as much as starting QEMU. Raises NotMigratable when the machine cannot be saved.
+    as much as starting QEMU. Raises NotMigratable when the machine cannot be saved, and everywhere
+    TargetError when there is no room for its state.
     """
 
     def __init__(self, process: QemuProcess, frame: Frame | None = None) -> None:
@@ -57,7 +62,10 @@ class Machine:
         self._waits = process.incoming
         self.remembers = False
         """Whether there is a state to `rewind` to."""
-        self.frame = frame or _frame(self.save_whole())
+        try:
+            self.frame = frame or _frame(self.save_whole())
+        except SaveRefused as error:
+            raise TargetError(f"{error}; {process.said}") from error
 
     @property
     def sections(self) -> list[str]:
@@ -66,16 +74,19 @@ class Machine:
         return [part.label for part in stream.parts if isinstance(part, DeviceSection)]
 
     def save(self) -> bytes:
-        """Return the device sections, as QEMU wrote them; the machine's memory is not among them."""
+        """Return the device sections, as QEMU wrote them; the machine's memory is not among them.
+
+        Raises SaveRefused.
+        """
         try:
             self.process.execute("xen-save-devices-state", filename=self._file, live=False)
         except CommandError as error:
-            raise _refusal(str(error)) from error
+            raise self._refusal(str(error)) from error
         with open(self._file, "rb") as file:
             return file.read()
 
     def save_whole(self) -> bytes:
-        """Return a whole stream, memory and description included."""
+        """Return a whole stream, memory and description included. Raises SaveRefused."""
         self._save_as(_WHOLE)
         return self.process.storage.read_state(_WHOLE)
 
@@ -93,8 +104,8 @@ class Machine:
             return
         self._waits = False
         file = self.process.folder / "whole"
-        file.write_bytes(stream)
         try:
+            file.write_bytes(stream)
             self.process.execute("migrate-incoming", uri=f"exec:cat {file}")
             for _ in range(int(self.process.seconds / _PAUSE)):
                 status = self.process.execute("query-migrate").get("status")
@@ -111,6 +122,8 @@ class Machine:
             if error.code == 1:  # how QEMU ends when it cannot load
                 raise StreamError("machine", 0, self.process.words) from error
             raise
+        except OSError as error:
+            raise self._no_room(error) from error
         raise StreamError("machine", 0, f"was not loaded within {self.process.seconds:g} s")
 
     def _activate(self) -> None:
@@ -183,17 +196,22 @@ class Machine:
         return devices, stream
 
     def _load(self, stream: bytes) -> None:
-        storage = self.process.storage
-        if len(stream) > storage.room:
+        if len(stream) > self.process.storage.room:
             self._make_slot()
-        storage.write_slot(stream)
-        said = self.process.human(f"loadvm {SLOT}").strip()
+        said = self._load_slot(stream)
         if _NO_SLOT in said:  # there are other disks, and a snapshot is one of all of them
             self._make_slot()
-            storage.write_slot(stream)
-            said = self.process.human(f"loadvm {SLOT}").strip()
+            said = self._load_slot(stream)
         if said:
-            raise StreamError("machine", 0, " ".join(said.split()))
+            raise self._full() or StreamError("machine", 0, said)
+
+    def _load_slot(self, stream: bytes) -> str:
+        """Return what QEMU has against it."""
+        try:
+            self.process.storage.write_slot(stream)
+        except OSError as error:
+            raise self._no_room(error) from error
+        return " ".join(self.process.human(f"loadvm {SLOT}").split())
 
     def _make_slot(self) -> None:
         self._save_as(SLOT)
@@ -202,7 +220,33 @@ class Machine:
     def _save_as(self, name: str) -> None:
         said = self.process.human(f"savevm {name}").strip()
         if said:
-            raise _refusal(said)
+            raise self._refusal(said)
+
+    def _refusal(self, said: str) -> Exception:
+        """Return what it means that the machine was not saved."""
+        said = " ".join(said.split())
+        blocked = _BLOCKED.search(said)
+        if blocked:
+            return NotMigratable(f"not migratable: {blocked[1]} says that it cannot be saved")
+        return self._full() or SaveRefused(f"QEMU cannot save the machine: {said}")
+
+    def _full(self) -> TargetError | None:
+        """Return an error when there is no room for another state: QEMU does not always say why."""
+        probe = self.process.folder / "probe"
+        try:
+            probe.write_bytes(bytes(ROOM))
+        except OSError as error:
+            return self._no_room(error)
+        finally:
+            probe.unlink(missing_ok=True)
+        return None
+
+    def _no_room(self, error: OSError) -> TargetError:
+        place = self.process.folder.parent
+        return TargetError(
+            f"no room for a machine's state in {place}: {error.strerror}; free some there, or lift the "
+            f"limit on file sizes; {self.process.said}"
+        )
 
 
 def _frame(whole: bytes) -> Frame:
@@ -211,12 +255,3 @@ def _frame(whole: bytes) -> Frame:
     first = next(part for part in stream.parts if part.offset and hasattr(part, "tag"))
     text = next((part.text for part in stream.parts if isinstance(part, DescriptionPart)), b"")
     return Frame(whole[: first.offset], text)
-
-
-def _refusal(said: str) -> TargetError:
-    said = " ".join(said.split())
-    blocked = _BLOCKED.search(said)
-    if blocked:
-        return NotMigratable(f"not migratable: {blocked[1]} says that it cannot be saved")
-    return TargetError(f"QEMU cannot save the machine: {said}")
-

@@ -14,6 +14,7 @@ from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.learning import learn_registers, natural_width
 from stressor.targets.qemu.pool import Pool
+from stressor.targets.qemu.process import SECONDS
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
 from stressor.targets.qemu.stock import NewMachines, Stock
 from stressor.targets.qemu.target import Birth, QemuTarget
@@ -123,9 +124,10 @@ class QemuModel:
         )  # fmt: skip
 
 
-def qemu_model(text: str) -> QemuModel:
+def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
     """Return the model of what `text` specifies; starts machines, to see what there is.
 
+    `seconds` bounds every answer of the machines that are stressed.
     Raises UsageError and TargetError that name the cure, or QEMU's last words.
     """
     specification = parse_specification(text)
@@ -141,7 +143,7 @@ def qemu_model(text: str) -> QemuModel:
             raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
         drivers += own
     refuse_doubles(drivers)
-    return QemuModel(_name(specification), text, layout, traffic, Pool(layout), tuple(drivers))
+    return QemuModel(_name(specification), text, layout, traffic, Pool(layout, seconds=seconds), tuple(drivers))
 
 
 def _name(specification: QemuSpecification) -> str:

@@ -31,15 +31,16 @@ class CommandError(Exception):
 
 
 class Monitor:
-    """One connection over one end of a socket pair. `seconds` bounds every command."""
+    """One connection over one end of a socket pair. `seconds` bounds every command, `starting` the
+    wait for the first sign of life."""
 
-    def __init__(self, end: socket.socket, seconds: float) -> None:
+    def __init__(self, end: socket.socket, seconds: float, starting: float) -> None:
         self.seconds: Final = seconds
         self._loop: Final = asyncio.new_event_loop()
         self._client: Final = _Client("stressor")
         self._client.events.event_filter = lambda event: False  # or it would keep each for ever
         try:
-            self._run(self._client.connect(end), "the greeting")
+            self._run(self._client.connect(end), "the greeting", starting)
         except BaseException:
             self._loop.close()
             raise
@@ -83,15 +84,16 @@ class Monitor:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
-    def _run(self, action: Coroutine[Any, Any, T], what: str) -> T:
+    def _run(self, action: Coroutine[Any, Any, T], what: str, seconds: float | None = None) -> T:
         task = self._loop.create_task(action)
-        late = self._loop.call_later(self.seconds, task.cancel)  # half the cost of a `wait_for`
+        seconds = seconds or self.seconds
+        late = self._loop.call_later(seconds, task.cancel)  # half the cost of a `wait_for`
         try:
             return self._loop.run_until_complete(task)
         except ExecuteError as error:
             raise CommandError(str(error)) from error
         except asyncio.CancelledError as error:
-            raise MonitorSilent(f"no answer to {what} within {self.seconds:g} s") from error
+            raise MonitorSilent(f"no answer to {what} within {seconds:g} s") from error
         except (QMPError, OSError, EOFError) as error:
             raise MonitorError(f"the connection broke at {what}") from error
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import weakref
@@ -22,12 +23,15 @@ from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
 from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
-__all__ = ["ALWAYS", "QemuDied", "QemuHung", "QemuProcess"]
+__all__ = ["ALWAYS", "SECONDS", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess"]
 
 _WORDS: Final = 2000
 """Bytes of QEMU's last words that are kept."""
 
 _GRACE: Final = 2.0
+
+SECONDS: Final = 10.0
+"""How long an answer may take."""
 
 ALWAYS: Final = (
     "-S", "-display", "none", "-nodefaults", "-no-user-config",
@@ -52,6 +56,10 @@ class QemuHung(Hung):
     """The process is there and does not answer; it has been ended."""
 
 
+class QemuDisturbed(TargetError):
+    """Somebody else killed or stopped the process: that says nothing about a device."""
+
+
 class QemuProcess:
     """A QEMU that was launched; `connect` waits until it answers.
 
@@ -67,7 +75,7 @@ class QemuProcess:
         *,
         memory: str = "1",
         incoming: bool = False,
-        seconds: float = 10.0,
+        seconds: float = SECONDS,
     ) -> None:
         self._seconds: Final = seconds
         self.incoming: Final = incoming
@@ -89,7 +97,7 @@ class QemuProcess:
         """Wait for the process; return it. Raises TargetError when it ends or hangs instead."""
         assert self._monitor_end is not None
         try:
-            self._monitor = Monitor(self._monitor_end, self._seconds)
+            self._monitor = Monitor(self._monitor_end, self._seconds, SECONDS)
         except MonitorError as error:
             gone = self._gone(error)
             self.close()
@@ -111,6 +119,7 @@ class QemuProcess:
                 _ending_with_us(self.command),
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words,
                 pass_fds=(monitor_there.fileno(), qtest_there.fileno()),
+                restore_signals=False,  # a file that gets too large is an error then, and no signal
             )  # fmt: skip
             weakref.finalize(self, _end, self._process)
         self._qtest = Qtest(qtest, self._seconds)
@@ -142,7 +151,10 @@ class QemuProcess:
         return " ".join(text.decode("utf-8", "backslashreplace").split())
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """Return what a QMP command returns. Raises CommandError, QemuDied, QemuHung."""
+        """Return what a QMP command returns.
+
+        Raises CommandError, QemuDied, QemuHung, and QemuDisturbed for what somebody else did.
+        """
         assert self._monitor is not None
         try:
             return self._monitor.execute(command, **arguments)
@@ -166,7 +178,7 @@ class QemuProcess:
             raise self._gone(error) from error
 
     def run(self, commands: Sequence[str]) -> list[str]:
-        """Return the answers to qtest commands. Raises QemuDied, QemuHung."""
+        """Return the answers to qtest commands. Raises QemuDied, QemuHung, QemuDisturbed."""
         assert self._qtest is not None
         try:
             return self._qtest.run(commands)
@@ -185,19 +197,27 @@ class QemuProcess:
             self._qtest.close()
         self._ends()
 
-    def _gone(self, error: Exception) -> QemuDied | QemuHung:
+    def _gone(self, error: Exception) -> QemuDied | QemuHung | QemuDisturbed:
         """Return what became of the process that did not answer, and see to it that it is gone."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             silent = isinstance(error, MonitorSilent | QtestSilent)
-            self._process.wait(0.05 if silent else _GRACE)
+            self._process.wait(0.05 if silent else min(_GRACE, self._seconds))
         code = self._process.poll()
         if code is None:
+            stopped = _is_stopped(self._process.pid)
             _end(self._process)
-            return QemuHung(f"{error}; {self._said()}")
-        return QemuDied(code, self._said())
+            if stopped:
+                return QemuDisturbed(f"QEMU was stopped by somebody else; {self.said}")
+            return QemuHung(f"{error}; {self.said}")
+        if code == -signal.SIGKILL:
+            cure = "if that was the kernel, give it more memory"
+            return QemuDisturbed(f"QEMU was killed by somebody else (signal 9); {cure}; {self.said}")
+        return QemuDied(code, self.said)
 
-    def _said(self) -> str:
+    @property
+    def said(self) -> str:
+        """Its last words and its command line, as they stand in an error's message."""
         words = self.words
         said = f"its last words: {words}" if words else "it said nothing"
         return f"{said}; command: {' '.join(self.command)}"
@@ -214,6 +234,14 @@ def _ending_with_us(command: list[str]) -> list[str]:
     """Have the kernel end QEMU when we are killed, where there is a tool that can ask for that."""
     tool = shutil.which("setpriv")
     return [tool, "--pdeathsig", "KILL", "--", *command] if tool else command
+
+
+def _is_stopped(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in "Tt"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

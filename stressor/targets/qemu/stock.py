@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from stressor.errors import StressorError
-from stressor.targets.qemu.machine import Frame, Machine
+from stressor.targets.qemu.machine import Frame, Machine, SaveRefused
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.storage import ROOM
@@ -92,7 +92,7 @@ class Stock:
         if machine.remembers and self._spoilt < _HOPELESS:
             try:
                 kept = len(self._kept) < _KEPT and self._put_back(machine)
-            except (QemuDied, QemuHung, StressorError):
+            except (QemuDied, QemuHung, SaveRefused, StressorError):
                 kept = False
             self._spoilt = 0 if kept else self._spoilt + 1
             if kept:
