@@ -16,6 +16,8 @@ __all__ = ["Machines", "NewMachines", "Stock"]
 _KEPT: Final = 3
 """A try takes a subject, a twin, and a third one to load into."""
 
+_ONES: Final = {"b": 0xFF, "w": 0xFFFF, "l": 0xFFFF_FFFF, "q": 0xFFFF_FFFF_FFFF_FFFF}
+
 _HOPELESS: Final = 6
 """Machines in a row that could not be put back; from then on there are only new ones."""
 
@@ -117,9 +119,10 @@ class Stock:
         """Return whether a machine is as it was born, as far as can be seen."""
         self._rewind(machine)
         answers = machine.process.run(self._probe)
-        if answers != self._expected:
-            machine.process.run([*self._writes(answers)])
-            answers = machine.process.run(self._probe)
+        for flip in (0, -1):  # some registers answer with the inverse
+            if answers != self._expected:
+                machine.process.run([*self._writes(answers, flip)])
+                answers = machine.process.run(self._probe)
         if not self._repeats:
             self._rewind(machine)
         return answers == self._expected
@@ -128,10 +131,11 @@ class Stock:
         machine.rewind()
         machine.process.run(self._new.setup)
 
-    def _writes(self, answers: Sequence[str]) -> Iterator[str]:
-        """Yield what writes back the registers that differ."""
+    def _writes(self, answers: Sequence[str], flip: int) -> Iterator[str]:
+        """Yield what may bring back the registers that differ."""
         for command, answer, expected in zip(self._probe, answers, self._expected or (), strict=True):
             if answer != expected:
                 name, address = command.split()
                 write = name.replace("read", "write").replace("in", "out")
-                yield f"{write} {address} {expected}"
+                value = (int(expected, 16) ^ flip) & _ONES[name[-1]]
+                yield f"{write} {address} {value:#x}"
