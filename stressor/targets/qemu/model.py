@@ -109,7 +109,7 @@ class QemuModel:
 
     def reusing(self) -> QemuModel:
         probe = [line for one in self.traffic.probes for line in self.traffic.commands(one)[0]]
-        return self._but(replace(self, stock=Stock(self.machines, probe)))
+        return self._but(replace(self, stock=Stock(self.machines, probe, self.view.digest)))
 
     def _but(self, other: QemuModel) -> QemuModel:
         """Return another model of the same layout, with what took processes to find out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from stressor.errors import StressorError
@@ -63,12 +63,16 @@ class Stock:
 
     A machine is only kept when its registers, read by `probe`, then answer as those of a new one. What
     neither a reset, a load nor a write brings back, and no register shows, remains: so this is for
-    tries whose result is confirmed on new machines. `close` ends what is kept.
+    tries whose result is confirmed on new machines. `digest` is that of what a machine saves. `close` ends
+    what is kept.
     """
 
-    def __init__(self, new: NewMachines, probe: Sequence[str]) -> None:
+    def __init__(
+        self, new: NewMachines, probe: Sequence[str], digest: Callable[[bytes], bytes]
+    ) -> None:
         self._new: Final = new
         self._probe: Final = probe
+        self._digest: Final = digest
         self._expected: list[str] | None = None
         self._repeats = self._portable = False
         self._kept: list[Machine] = []
@@ -111,8 +115,9 @@ class Stock:
     def _learn(self, machine: Machine) -> None:
         """Find out what registers show at birth, and whether looking at them changes something."""
         self._expected = machine.process.run(self._probe)
-        before = machine.save()
-        self._repeats = machine.process.run(self._probe) == self._expected and machine.save() == before
+        before = self._digest(machine.save())
+        again = machine.process.run(self._probe)
+        self._repeats = again == self._expected and self._digest(machine.save()) == before
         self._rewind(machine)
 
     def _put_back(self, machine: Machine) -> bool:

@@ -232,7 +232,7 @@ class QemuTarget:
         found: list[SavedField] = []
         at = 0
         for section in self._view.sections(stream):
-            shift = at - section.body
+            shift = at - section.body if self._view.chooses else -self._machine.shift
             found += [
                 SavedField(field.path, field.kind, field.offset + shift, field.size, field.value)
                 for field in section.fields()

@@ -31,6 +31,11 @@ class View:
         self._patterns: Final = [_pattern(label) for label in sorted(labels or ())]
         self._masks: Final[dict[frozenset[str], deque[Mask]]] = {}
 
+    @property
+    def chooses(self) -> bool:
+        """Whether sections are chosen by their labels, and stand alone in what `cut` returns."""
+        return self._labels is not None
+
     def cut(self, devices: bytes) -> bytes:
         """Return the bodies of the chosen sections, in order; of all of them, with volatile bytes 0.
 

@@ -38,7 +38,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no qemu-system-x86_64 on the PATH"),
 ]
 
-HASTY = 0.3
+HASTY = 0.4
 """Seconds that an answer may take where none will come."""
 AARCH64 = 183
 """A machine's number in an ELF header, e_machine of the System V ABI."""

@@ -120,6 +120,23 @@ def test_state_that_qemu_saves_comes_back_in_every_reset_mode(mode: ResetMode) -
         model.close()
 
 
+@pytest.mark.parametrize(
+    "specification", ["qemu:isa-serial", "qemu:machine=pc,region=serial -- -device isa-serial"]
+)
+def test_a_saved_field_lies_where_it_is_said_to(specification: str) -> None:
+    model = qemu_model(specification)
+    target = model.open()
+    try:
+        target.execute([Operation("qemu.write", ("serial", 7, 1, 0x5A))])
+        snapshot = target.save()
+        (scratch,) = (field for field in target.saved_fields(snapshot) if field.path == "serial/0.state.scr")
+
+        assert snapshot.data[scratch.offset : scratch.offset + scratch.size] == b"\x5a"
+    finally:
+        target.close()
+        model.close()
+
+
 def test_a_device_that_saves_nothing_is_found_and_the_register_named(edu: QemuModel) -> None:
     campaign = Campaign(
         edu, seed=1, oracles=list(Oracle), reset_modes=list(edu.reset_modes), watchdog=Watchdog(5.0)
