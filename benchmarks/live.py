@@ -77,7 +77,7 @@ def _bare(guest: Guest) -> float:
     process.execute("xen-save-devices-state", filename=str(file), live=False)
     process.execute("xen-save-devices-state", filename=str(file), live=False)
     process.execute("system_reset")
-    process.storage.write_state(frame.start + file.read_bytes()[8:] + b"\x06\0\0\0\x02{}")
+    process.storage.write_slot(frame.start + file.read_bytes()[8:] + b"\x06\0\0\0\x02{}")
     process.human("loadvm stressor")
     process.execute("xen-save-devices-state", filename=str(file), live=False)
     process.execute("cont")

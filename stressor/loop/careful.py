@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from stressor.errors import StateError, StreamError
+from stressor.errors import StateError, StreamError, TargetError
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
 from stressor.loop.ledger import Ledger
@@ -36,12 +36,15 @@ class Careful:
         return self._run(step, oracle, lambda: target.execute([step]))
 
     def _run(self, what: str | Operation, oracle: Oracle, action: Callable[[], T]) -> T:
-        """Run device code; whatever it raises, but refusals, is a divergence that ends the trace."""
+        """Run device code; whatever it raises, but refusals, is a divergence that ends the trace.
+
+        A TargetError is none: the device can no longer be driven, for another reason.
+        """
         self._watchdog.beats += 1
         self._watchdog.inside = True
         try:
             return action()
-        except (StreamError, StateError):
+        except (StreamError, StateError, TargetError):
             raise
         except Hung as hung:
             self._raised(what, oracle, Cause.HUNG, str(hung), "")

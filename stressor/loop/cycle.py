@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from stressor.errors import StreamError
+from stressor.errors import StreamError, TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.finding import Oracle
 from stressor.loop.target import Snapshot, Target
@@ -105,7 +105,7 @@ def run_schedule(
     """Run every batch, and `cycles[i]` after batch i. None when nothing parted from the recording.
 
     Otherwise how many batches and how many cycles had begun when something did: material for
-    `trace_of`. What the device raises counts as parting. `pristine` is the digest of a new device.
+    `trace_of`. What the device raises counts as parting, all but TargetError. `pristine` is the digest of a new device.
     """
     done = begun = 0
     watchdog.inside = True
@@ -127,6 +127,8 @@ def run_schedule(
                 return done, begun
         if checks.alike and target.examine() != recording.digests[done - 1]:
             return done, begun
+    except TargetError:
+        raise
     except (Exception, Hung):  # whatever a device does is a reason to look closer, not to stop
         return done, begun
     finally:

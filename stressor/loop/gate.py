@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stressor.errors import TargetError
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, Oracle
@@ -59,6 +60,8 @@ class _Gate(Careful):
                     return False
                 if first.examine() != second.examine():
                     return False
+        except TargetError:
+            raise
         except (Exception, Hung):  # by steps it is found out which operation did it
             return False
         finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from stressor.errors import StateError, StreamError
+from stressor.errors import StateError, StreamError, TargetError
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.causes import causes
 from stressor.loop.cycle import Checks, damaged_snapshot
@@ -92,6 +92,8 @@ class _Investigation(Careful):
         self._watchdog.inside = True
         try:
             wanted = twin.execute([step])
+        except TargetError:
+            raise
         except (Exception, Hung):  # without any cycle: the gate's business
             raise Stop from None
         finally:

@@ -194,6 +194,11 @@ class TargetType(Protocol):
         """Return the same with live attributes (indexes dropped) that are left out of everything,
         because they do not repeat; their `unsaved` reason is `NOT_REPEATING`."""
 
+    def reusing(self) -> TargetType | None:
+        """Return the same, with devices that are put back and opened again: faster, and only good for
+        tries, as something may remain in them. Its `close` lets go of these. None where a new device
+        costs next to nothing."""
+
     def open(self) -> Target:
         """Return a new device, just reset. Raises TargetError when there is none to be had, and
         StillbornError."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from time import monotonic
 
+from stressor.errors import TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
@@ -21,7 +24,7 @@ from stressor.loop.written import last_written
 from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
 from stressor.search.seeded import SeededEngine
-from stressor.search.shrink import shrink
+from stressor.search.shrink import shrink, shrink_by_tries
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
@@ -174,6 +177,8 @@ class Campaign:
         recording = Recording()
         try:
             record(twin, batches, self._watchdog, recording)
+        except TargetError:
+            raise
         except (Exception, Hung) as raised:
             return recording, raised
         finally:
@@ -253,27 +258,44 @@ class Campaign:
         gate = divergence.oracle is Oracle.RUNS_ALONE
         found_in, cycle, seconds = len(trace), self.cycles, monotonic() - self._started
 
-        def matching(candidate: Trace) -> Divergence | None:
+        def matching(candidate: Trace, among: TargetType | None = None) -> Divergence | None:
             found = investigate(
-                self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises
+                among or self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises
             )
             same = (other for other in found if other.fingerprint(self._type.name).id == fingerprint)
             return next(same, None)
 
         hung = divergence.cause is Cause.HUNG
-        with self._watchdog.within(min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds):
-            if self._shrinking and matching(trace) is not None:
-                budget = _HUNG_BUDGET if hung else _BUDGET
-                trace = shrink(
-                    trace, lambda candidate: matching(candidate) is not None, budget, self._type.parts
-                )
-                divergence = matching(trace) or divergence
-        written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
+        patience = min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds
+        written = None
+        with suppress(TargetError):  # what was found is reported even when its target broke since
+            with self._watchdog.within(patience):
+                if self._shrinking and matching(trace) is not None:
+                    trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else _BUDGET)
+                    divergence = matching(trace) or divergence
+            written = last_written(
+                self._type, trace, divergence.attribute, divergence.step, self._watchdog
+            )
         divergence = replace(divergence, last_written=written)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,
         )
+
+    def _shrunk(
+        self, trace: Trace, matching: Callable[[Trace, TargetType], Divergence | None], budget: int
+    ) -> Trace:
+        """Make a trace small: where a new device is dear, by tries on such as are used again."""
+        used = self._type.reusing()
+
+        def fails(candidate: Trace, among: TargetType = self._type) -> bool:
+            return matching(candidate, among) is not None
+
+        if used is None:
+            return shrink(trace, fails, budget, self._type.parts)
+        with closing(used):
+            tries = partial(fails, among=used)
+            return shrink_by_tries(trace, tries, fails, budget, self._type.parts)
 
     def _accompanied(self, divergence: Divergence) -> Divergence:
         """Say when the smallest trace also loses a field that an earlier finding lost: one may follow

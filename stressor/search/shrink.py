@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 
-__all__ = ["shrink", "simpler"]
+__all__ = ["shrink", "shrink_by_tries", "simpler"]
 
 _SHORT = 12  # steps that Hypothesis can finish; chunk removal does the rest in a hundredth of the time
 _ROUNDS = 4
@@ -38,6 +38,26 @@ def shrink(
 
         trace = polish(trace, simpler, attempt)
     return trace
+
+
+def shrink_by_tries(
+    trace: Trace,
+    tries: Callable[[Trace], bool],
+    fails: Callable[[Trace], bool],
+    budget: int = 2_000,
+    parts: Callable[[Operation], Sequence[Operation]] = lambda operation: (),
+) -> Trace:
+    """Shrink as `shrink` does, where `tries` is a cheaper `fails` that can be wrong, both ways.
+
+    What comes back fails for certain: it is looked at once, at the end, and if that was for
+    nothing, each step on the way. Where `tries` says no and is wrong, it is less than minimal.
+    """
+    if not tries(trace):
+        return shrink(trace, fails, budget, parts)
+    smaller = shrink(trace, tries, budget, parts)
+    if smaller == trace or fails(smaller):
+        return smaller
+    return shrink(trace, lambda candidate: tries(candidate) and fails(candidate), budget, parts)
 
 
 def _plainer_cycles(trace: Trace, fails: Callable[[Trace], bool]) -> Trace:

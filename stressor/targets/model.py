@@ -77,6 +77,9 @@ class Model:
     def excluding(self, attributes: Collection[str]) -> Model:
         return replace(self, binding=self.binding.excluding(attributes))
 
+    def reusing(self) -> None:
+        """A new device is an object."""
+
     def open(self) -> InProcessTarget:
         return InProcessTarget(self.binding)
 

@@ -6,6 +6,32 @@ from hypothesis import strategies as st
 
 import stressor.vmstate as vm
 from stressor.device import Device, Line, Memory, Region, operation
+from stressor.errors import TargetError
+
+
+class Unreachable(Device):
+    """Loses a write, and after many writes can no longer be driven, for a reason that is not its own."""
+
+    state = vm.Description("unreachable", fields=[vm.u8("kept")])
+    io = Region(size=2, registers={0: "kept", 1: "lost"})
+    writes = 0  # of all its instances
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.kept = self.lost = 0
+
+    @io.on_read
+    def read(self, offset: int, width: int) -> int:
+        return (self.kept, self.lost)[offset]
+
+    @io.on_write
+    def write(self, offset: int, width: int, value: int) -> None:
+        Unreachable.writes += 1
+        if Unreachable.writes > 5_000:
+            raise TargetError("the cable is unplugged")
+        setattr(self, ("kept", "lost")[offset], value)
 
 
 class Counter(Device):

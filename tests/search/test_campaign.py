@@ -28,7 +28,15 @@ from stressor.search.plan import EngineName
 from stressor.search.replay import replay
 from stressor.search.run import run
 from stressor.targets.model import Model, model_of
-from tests.search.small_devices import Counter, Endless, Forgetful, Fragile, Overflowing, Shared
+from tests.search.small_devices import (
+    Counter,
+    Endless,
+    Forgetful,
+    Fragile,
+    Overflowing,
+    Shared,
+    Unreachable,
+)
 
 
 def model(cls: type[Device]) -> Model:
@@ -256,3 +264,18 @@ def test_hypothesis_itself_can_draw_the_plans() -> None:
     )  # fmt: skip
     found = [finding for finding in campaign.run(300) if finding is not None]
     assert {"counter/0.total", "counter/0.address"} <= {f.divergence.first.path for f in found}
+
+
+def test_a_target_that_breaks_ends_its_campaign_and_loses_no_finding() -> None:
+    Unreachable.writes = 0
+    happened = events(Unreachable, Counter, cycles=10_000)
+    found = [finding.id for finding in findings(happened, "unreachable")]
+    finished = happened[-1]
+
+    assert [event for event in happened if isinstance(event, TargetBroke)] == [
+        TargetBroke("unreachable", "the cable is unplugged")
+    ]
+    assert found
+    assert {finding.divergence.cause for finding in findings(happened, "unreachable")} == {Cause.NEVER_SAVED}
+    assert isinstance(finished, RunFinished)
+    assert set(found) <= set(finished.findings)

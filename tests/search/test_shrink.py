@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
+from collections.abc import Callable
+
+from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 from stressor.search.hypothesis_engine import polish
-from stressor.search.shrink import shrink, simpler
+from stressor.search.shrink import shrink, shrink_by_tries, simpler
 
 FRESH = Cycle(ResetMode.FRESH)
 
@@ -43,6 +45,52 @@ def test_the_budget_bounds_the_tries() -> None:
 
     shrink(tuple(push(value) for value in range(50)), never, budget=7)
     assert len(tried) == 7
+
+
+class Counted:
+    """A predicate over traces that counts how often it is asked."""
+
+    def __init__(self, holds: Callable[[Trace], bool]) -> None:
+        self._holds = holds
+        self.asked = 0
+
+    def __call__(self, trace: Trace) -> bool:
+        self.asked += 1
+        return self._holds(trace)
+
+
+LONG: Trace = (*(push(value) for value in range(100)), FRESH)
+
+
+def needs(*steps: Step) -> Counted:
+    return Counted(lambda trace: set(steps) <= set(trace))
+
+
+def test_tries_that_are_right_are_confirmed_once() -> None:
+    tries, fails = needs(push(41), FRESH), needs(push(41), FRESH)
+
+    assert shrink_by_tries(LONG, tries, fails) == (push(41), FRESH)
+    assert fails.asked == 1
+    assert tries.asked > 10
+
+
+def test_tries_that_see_too_much_do_not_change_the_result() -> None:
+    tries, fails = needs(FRESH), needs(push(41), FRESH)
+
+    assert shrink_by_tries(LONG, tries, fails) == (push(41), FRESH)
+
+
+def test_tries_that_see_too_little_leave_more_than_is_needed() -> None:
+    tries, fails = needs(push(41), push(7), FRESH), needs(push(41), FRESH)
+
+    assert shrink_by_tries(LONG, tries, fails) == (push(7), push(41), FRESH)
+
+
+def test_tries_that_see_nothing_are_done_without() -> None:
+    tries, fails = needs(push(1000)), needs(push(41), FRESH)
+
+    assert shrink_by_tries(LONG, tries, fails) == (push(41), FRESH)
+    assert tries.asked == 1
 
 
 def test_hypothesis_finishes_what_greed_leaves() -> None:

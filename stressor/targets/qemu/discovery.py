@@ -13,7 +13,7 @@ from stressor.targets.qemu.board import Board, board_of
 from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in
 from stressor.targets.qemu.interrupts import interrupt_sections
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
+from stressor.targets.qemu.process import SECONDS, QemuDied, QemuHung, QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
 
@@ -56,15 +56,20 @@ class Layout:
 
 
 def launch(
-    layout: Layout, *, incoming: bool = False, patience: float | None = None
+    layout: Layout,
+    *,
+    incoming: bool = False,
+    seconds: float = SECONDS,
+    patience: float | None = None,
 ) -> QemuProcess:
     """Launch a process of the layout; registers are not there before `setup` was run.
 
-    `patience` is how many seconds an answer to qtest commands may take, when not as long as any.
+    `seconds` bounds every answer, `patience` those to qtest commands.
     """
     return QemuProcess(
-        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, patience=patience
-    )
+        layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, seconds=seconds,
+        patience=patience,
+    )  # fmt: skip
 
 
 def discover(specification: QemuSpecification) -> Layout:

@@ -20,14 +20,17 @@ from typing import Any, Final, NamedTuple
 from stressor.errors import StreamError, TargetError, UnsuitableError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import STATE, QemuDied, QemuHung, QemuProcess
+from stressor.targets.qemu.storage import ROOM, SLOT
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
-__all__ = ["Frame", "Machine", "NotMigratable", "refusal"]
+__all__ = ["Frame", "Machine", "NotMigratable", "SaveRefused"]
 
-_SLOT: Final = "stressor"
+_WHOLE: Final = "whole"
+_BIRTH: Final = "birth"
 _HEADER: Final = 8
-_PAUSE: Final = 0.005
+_PAUSE: Final = 0.001
 _NO_SNAPSHOTS: Final = "does not support snapshots"
+_NO_SLOT: Final = "does not exist in one or more devices"
 _BLOCKED: Final = re.compile(r"non-migratable device '?([^'\n]*)'?|Migration is disabled.*? device '([^']*)'")
 
 
@@ -36,6 +39,10 @@ class NotMigratable(UnsuitableError):
 
     def __init__(self, device: str) -> None:
         super().__init__("not migratable", f"not migratable: {device} says that it cannot be saved")
+
+
+class SaveRefused(Exception):
+    """QEMU says that it cannot save the machine as it now is; the message is QEMU's."""
 
 
 class Frame(NamedTuple):
@@ -52,7 +59,8 @@ class Machine:
     """Save and load on one process. Whatever the process dies of passes through.
 
     `frame` is that of another machine of the same layout, if there was one: reading it anew costs
-    as much as starting QEMU. Raises NotMigratable when the machine cannot be saved.
+    as much as starting QEMU. Raises NotMigratable when the machine cannot be saved, and everywhere
+    TargetError when there is no room for its state.
     """
 
     job_seconds: float | None = None
@@ -61,40 +69,38 @@ class Machine:
     def __init__(self, process: QemuProcess, frame: Frame | None = None) -> None:
         self.process: Final = process
         self._file: Final = str(process.folder / "devices")
-        self._room = 0  # until there is a slot
+        self._waits = process.incoming
         self._jobs = 0  # how many there were; none where plain savevm does
-        self.frame = frame or _frame(self.save_whole())
+        self._made: set[str] = set()
+        self.remembers = False
+        """Whether there is a state to `rewind` to."""
+        try:
+            self.frame = frame or _frame(self.save_whole())
+        except SaveRefused as error:
+            raise TargetError(f"{error}; {process.said}") from error
 
     @property
     def sections(self) -> list[str]:
         """The labels of all device sections, such as `serial/0`."""
-        stream = read_stream(io.BytesIO(self.process.storage.read_state(_SLOT)))
+        stream = read_stream(io.BytesIO(self.process.storage.read_state(_WHOLE)))
         return [part.label for part in stream.parts if isinstance(part, DeviceSection)]
 
     def save(self) -> bytes:
-        """Return the device sections, as QEMU wrote them; the machine's memory is not among them."""
+        """Return the device sections, as QEMU wrote them; the machine's memory is not among them.
+
+        Raises SaveRefused.
+        """
         try:
             self.process.execute("xen-save-devices-state", filename=self._file, live=False)
         except CommandError as error:
-            raise refusal(str(error)) from error
+            raise self._refusal(str(error)) from error
         with open(self._file, "rb") as file:
             return file.read()
 
     def save_whole(self) -> bytes:
-        """Return a whole stream, memory and description included."""
-        said = "" if self._jobs else self.process.human(f"savevm {_SLOT}").strip()
-        if self._jobs or _NO_SNAPSHOTS in said:
-            if self._room:
-                self._job("snapshot-delete", devices=[STATE])
-            said = self._job("snapshot-save", vmstate=STATE, devices=[STATE])
-        if said:
-            raise refusal(said)
-        return self.find_state()
-
-    def find_state(self) -> bytes:
-        """Return the whole stream that was just saved, and learn where it lies."""
-        self._room = self.process.storage.find_room(_SLOT)  # each time it lies elsewhere
-        return self.process.storage.read_state(_SLOT)
+        """Return a whole stream, memory and description included. Raises SaveRefused."""
+        self._save_as(_WHOLE)
+        return self.process.storage.read_state(_WHOLE)
 
     def load(self, devices: bytes) -> None:
         """Load device sections, and leave memory as it is. Raises StreamError when QEMU refuses."""
@@ -102,26 +108,24 @@ class Machine:
 
     def load_saved(self) -> None:
         """Load what `save_whole` returned last, memory included. Raises StreamError when QEMU refuses."""
-        if self._jobs:
-            said = self._job("snapshot-load", vmstate=STATE, devices=[STATE])
-        else:
-            said = self.process.human(f"loadvm {_SLOT}").strip()
-        if said:
-            raise StreamError("machine", 0, " ".join(said.split()))
+        self._loaded(_WHOLE)
 
     def load_whole(self, stream: bytes) -> None:
-        """Load a whole stream, memory included, into a process that waits for it.
+        """Load a whole stream, memory included; by migration into a process that waits for it.
 
-        Raises StreamError when QEMU refuses; the process has ended then.
+        Raises StreamError when QEMU refuses; a process that waited has ended then.
         """
+        if not self._waits:
+            self._load(stream)
+            return
+        self._waits = False
         file = self.process.folder / "whole"
-        file.write_bytes(stream)
         try:
+            file.write_bytes(stream)
             self.process.execute("migrate-incoming", uri=f"exec:cat {file}")
             for _ in range(int(self.process.seconds / _PAUSE)):
                 status = self.process.execute("query-migrate").get("status")
                 if status == "completed":
-                    self.process.incoming = False
                     file.unlink()
                     self._activate()
                     return
@@ -134,6 +138,8 @@ class Machine:
             if error.code == 1:  # how QEMU ends when it cannot load
                 raise StreamError("machine", 0, self.process.words) from error
             raise
+        except OSError as error:
+            raise self._no_room(error) from error
         raise StreamError("machine", 0, f"was not loaded within {self.process.seconds:g} s")
 
     def _activate(self) -> None:
@@ -143,8 +149,17 @@ class Machine:
 
     def reset(self) -> None:
         """Do what the machine's reset button does; it stays stopped."""
-        self.process.execute("system_reset")
-        self.process.execute("query-status")  # the reset is done before the next command is taken
+        self.process.reset()
+
+    def remember(self) -> int:
+        """Keep the whole state as it is now, for `rewind`; return its size in bytes."""
+        self._save_as(_BIRTH)
+        self.remembers = True
+        return len(self.process.storage.read_state(_BIRTH))
+
+    def rewind(self) -> None:
+        """Reset, and load what was remembered. Raises StreamError when QEMU refuses."""
+        self._loaded(_BIRTH)
 
     def parse(self, devices: bytes) -> Stream | None:
         """Return device sections with their names; None when the description does not fit them."""
@@ -161,26 +176,66 @@ class Machine:
 
     def named(self) -> tuple[bytes, Stream]:
         """Save, and return the sections and what they are called; slow, and always fits."""
-        self.frame = _frame(self.save_whole())
         devices = self.save()
         stream = self.parse(devices)
+        if stream is None:
+            self.frame = _frame(self.save_whole())
+            devices = self.save()
+            stream = self.parse(devices)
         if stream is None:
             raise TargetError("QEMU describes its state otherwise than it saves it")
         return devices, stream
 
     def _load(self, stream: bytes) -> None:
-        storage = self.process.storage
-        if len(stream) > self._room:
-            self.save_whole()  # makes the slot, and grows it when the state has grown
-        storage.write_state(stream)
-        self.load_saved()
+        if len(stream) > self.process.storage.room:
+            self._make_slot()
+        said = self._load_slot(stream)
+        if _NO_SLOT in said:  # there are other disks, and a snapshot is one of all of them
+            self._make_slot()
+            said = self._load_slot(stream)
+        if said:
+            raise self._full() or StreamError("machine", 0, said)
+
+    def _load_slot(self, stream: bytes) -> str:
+        """Return what QEMU has against it."""
+        try:
+            self.process.storage.write_slot(stream)
+        except OSError as error:
+            raise self._no_room(error) from error
+        return self._load_as(SLOT)
+
+    def _make_slot(self) -> None:
+        self._save_as(SLOT)
+        self.process.storage.find_slot()
+
+    def _save_as(self, name: str) -> None:
+        said = "" if self._jobs else self.process.human(f"savevm {name}").strip()
+        if self._jobs or _NO_SNAPSHOTS in said:
+            if name in self._made or name == SLOT:
+                self._job("snapshot-delete", tag=name, devices=[STATE])
+            said = self._job("snapshot-save", tag=name, vmstate=STATE, devices=[STATE])
+        if said:
+            raise self._refusal(said)
+        self._made.add(name)
+
+    def _loaded(self, name: str) -> None:
+        said = self._load_as(name)
+        if said:
+            raise StreamError("machine", 0, said)
+
+    def _load_as(self, name: str) -> str:
+        """Load a snapshot; return what QEMU has against it."""
+        said = "" if self._jobs else self.process.human(f"loadvm {name}")
+        if self._jobs or _NO_SNAPSHOTS in said:
+            said = self._job("snapshot-load", tag=name, vmstate=STATE, devices=[STATE])
+        return " ".join(said.split())
 
     def _job(self, command: str, **arguments: object) -> str:
         """Run a job to its end; return what went wrong, "" when nothing did."""
         self._jobs += 1
         name = f"stressor{self._jobs}"
         seconds = self.job_seconds or self.process.seconds
-        self.process.execute(command, job_id=name, tag=_SLOT, **arguments)
+        self.process.execute(command, job_id=name, **arguments)
         waits = 0
         while (job := self._the_job(name))["status"] != "concluded":
             waits += 1
@@ -196,6 +251,32 @@ class Machine:
         jobs: list[dict[str, Any]] = self.process.execute("query-jobs")
         return next(job for job in jobs if job["id"] == name)
 
+    def _refusal(self, said: str) -> Exception:
+        """Return what it means that the machine was not saved."""
+        said = " ".join(said.split())
+        blocked = _BLOCKED.search(said)
+        if blocked:
+            return NotMigratable(blocked[1] or blocked[2])
+        return self._full() or SaveRefused(f"QEMU cannot save the machine: {said}")
+
+    def _full(self) -> TargetError | None:
+        """Return an error when there is no room for another state: QEMU does not always say why."""
+        probe = self.process.folder / "probe"
+        try:
+            probe.write_bytes(bytes(ROOM))
+        except OSError as error:
+            return self._no_room(error)
+        finally:
+            probe.unlink(missing_ok=True)
+        return None
+
+    def _no_room(self, error: OSError) -> TargetError:
+        place = self.process.folder.parent
+        return TargetError(
+            f"no room for a machine's state in {place}: {error.strerror}; free some there, or lift the "
+            f"limit on file sizes; {self.process.said}"
+        )
+
 
 def _frame(whole: bytes) -> Frame:
     """Return the frame of a whole stream."""
@@ -203,13 +284,3 @@ def _frame(whole: bytes) -> Frame:
     first = next(part for part in stream.parts if part.offset and hasattr(part, "tag"))
     text = next((part.text for part in stream.parts if isinstance(part, DescriptionPart)), b"")
     return Frame(whole[: first.offset], text)
-
-
-def refusal(said: str) -> TargetError:
-    """Return what to raise for what QEMU said instead of saving."""
-    said = " ".join(said.split())
-    blocked = _BLOCKED.search(said)
-    if blocked:
-        return NotMigratable(blocked[1] or blocked[2])
-    return TargetError(f"QEMU cannot save the machine: {said}")
-

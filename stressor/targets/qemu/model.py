@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,8 +22,9 @@ from stressor.targets.qemu.guest_memory import window_in
 from stressor.targets.qemu.learning import learn_registers
 from stressor.targets.qemu.pairs import learn_pairs
 from stressor.targets.qemu.pool import Pool
-from stressor.targets.qemu.process import QemuDied, QemuHung
+from stressor.targets.qemu.process import SECONDS, QemuDied, QemuHung
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
+from stressor.targets.qemu.stock import NewMachines, Stock
 from stressor.targets.qemu.target import Birth, QemuTarget
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
@@ -44,6 +46,7 @@ class QemuModel:
     pool: Pool
     drivers: tuple[DriverType, ...] = ()
     excluded: frozenset[str] = frozenset()
+    stock: Stock | None = None
 
     @property
     def prefix(self) -> str:
@@ -72,14 +75,25 @@ class QemuModel:
         return View(None if own is None else own | self.layout.interrupts)
 
     @cached_property
+    def machines(self) -> NewMachines:
+        """Where a new process for each machine comes from."""
+        return NewMachines(self.pool, self.layout.setup)
+
+    @cached_property
     def birth(self) -> Birth:
         """What a new process is like."""
         try:
-            target = QemuTarget(self.pool, (), self.traffic, self.view, None)
+            machine = NewMachines(self.pool, ()).take()
         except (QemuDied, QemuHung) as error:
             raise StillbornError(f"{type(error).__name__}: {error}") from error
-        target.close()
-        return target.birth
+        try:
+            birth = Birth(machine, self.view)
+        except (QemuDied, QemuHung) as error:
+            raise StillbornError(f"{type(error).__name__}: {error}") from error
+        finally:
+            machine.process.close()
+        self.machines.frame = birth.frame
+        return birth
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -100,25 +114,40 @@ class QemuModel:
         return RESET_MODES
 
     def close(self) -> None:
-        """End the processes that were launched ahead."""
-        self.pool.close()
+        """End the processes that were launched ahead, or what `reusing` kept."""
+        (self.stock or self.pool).close()
 
     def parts(self, operation: Operation) -> Sequence[Operation]:
         return self.traffic.parts(operation)
 
     def excluding(self, attributes: Collection[str]) -> QemuModel:
-        return replace(self, excluded=self.excluded | frozenset(attributes))
+        return self._but(replace(self, excluded=self.excluded | frozenset(attributes)))
+
+    def reusing(self) -> QemuModel:
+        return self._but(
+            replace(self, stock=Stock(self.machines, self.traffic.reads, self._digest))
+        )
+
+    def _digest(self, devices: bytes) -> bytes:
+        return hashlib.blake2b(self.view.cut(devices), digest_size=16).digest()
+
+    def _but(self, other: QemuModel) -> QemuModel:
+        """Return another model of the same layout, with what took processes to find out."""
+        other.__dict__.update(view=self.view, machines=self.machines, birth=self.birth)
+        return other
 
     def open(self) -> QemuTarget:
+        birth = self.birth  # before there are machines: they need its frame
         return QemuTarget(
-            self.pool, self.layout.setup, self.traffic, self.view, self.birth, self.excluded,
+            self.stock or self.machines, self.traffic, self.view, birth, self.excluded,
             self.drivers, self.layout.ram,
         )  # fmt: skip
 
 
-def qemu_model(text: str) -> QemuModel:
+def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
     """Return the model of what `text` specifies; starts machines, to see what there is.
 
+    `seconds` bounds every answer of the machines that are stressed.
     Raises UsageError and TargetError that name the cure, or QEMU's last words.
     """
     specification = parse_specification(text)
@@ -136,8 +165,9 @@ def qemu_model(text: str) -> QemuModel:
     if specification.device is None and specification.regions:
         left_out = unsteady(layout.binary, layout.memory, layout.arguments)
     return QemuModel(
-        name_of(specification), text, layout, traffic, Pool(layout), tuple(drivers), left_out
-    )
+        name_of(specification), text, layout, traffic, Pool(layout, seconds=seconds), tuple(drivers),
+        left_out,
+    )  # fmt: skip
 
 
 def _learnt(layout: Layout) -> Traffic:

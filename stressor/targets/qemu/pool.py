@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from stressor.errors import TargetError
 from stressor.targets.qemu.discovery import Layout, launch
-from stressor.targets.qemu.process import QemuProcess
+from stressor.targets.qemu.process import SECONDS, QemuProcess
 
 __all__ = ["Pool"]
 
 
 class Pool:
     """Gives away new processes of one layout; `ahead` of each sort are launched before they are
-    asked for, once one was."""
+    asked for, once one was. `seconds` bounds every answer of theirs."""
 
-    def __init__(self, layout: Layout, ahead: int = 1) -> None:
+    def __init__(self, layout: Layout, ahead: int = 1, *, seconds: float = SECONDS) -> None:
         self._layout: Final = layout
+        self._seconds: Final = seconds
         self._ahead: Final = ahead
         self._waiting: Final[dict[bool, deque[QemuProcess]]] = {False: deque(), True: deque()}
 
@@ -26,10 +28,20 @@ class Pool:
         With `incoming` it is one that waits for a whole state.
         """
         waiting = self._waiting[incoming]
-        process = waiting.popleft() if waiting else launch(self._layout, incoming=incoming)
-        while len(waiting) < self._ahead:
-            waiting.append(launch(self._layout, incoming=incoming))
-        return process.connect()
+        early = waiting.popleft() if waiting else None
+        try:
+            process = early or self._launch(incoming)
+            while len(waiting) < self._ahead:
+                waiting.append(self._launch(incoming))
+            return process.connect()
+        except TargetError:
+            if early is None:
+                raise
+            early.close()
+            return self._launch(incoming).connect()  # much can happen to one that waits
+
+    def _launch(self, incoming: bool) -> QemuProcess:
+        return launch(self._layout, incoming=incoming, seconds=self._seconds)
 
     def close(self) -> None:
         """End what nobody took."""

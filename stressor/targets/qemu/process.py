@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import weakref
@@ -22,12 +23,17 @@ from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
 from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
-__all__ = ["ALWAYS", "STATE", "QemuDied", "QemuHung", "QemuProcess", "sized"]
+__all__ = [
+    "ALWAYS", "SECONDS", "STATE", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "sized",
+]  # fmt: skip
 
 _WORDS: Final = 2000
 """Bytes of QEMU's last words that are kept."""
 
 _GRACE: Final = 2.0
+
+SECONDS: Final = 10.0
+"""How long an answer may take."""
 
 ALWAYS: Final = (
     "-S", "-display", "none", "-nodefaults", "-no-user-config",
@@ -55,6 +61,10 @@ class QemuHung(Hung):
     """The process is there and does not answer; it has been ended."""
 
 
+class QemuDisturbed(TargetError):
+    """Somebody else killed or stopped the process: that says nothing about a device."""
+
+
 class QemuProcess:
     """A QEMU that was launched; `connect` waits until it answers.
 
@@ -71,14 +81,13 @@ class QemuProcess:
         *,
         memory: str = "1",
         incoming: bool = False,
-        seconds: float = 10.0,
+        seconds: float = SECONDS,
         patience: float | None = None,
         inherited: Sequence[int] = (),
     ) -> None:
         self._seconds: Final = seconds
         self._patience: Final = patience or seconds
-        self.incoming = incoming
-        """Whether a whole state is still to be loaded."""
+        self.incoming: Final = incoming
         self._folder: Final = new_folder()
         self._ends: Final = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +107,7 @@ class QemuProcess:
         """Wait for the process; return it. Raises TargetError when it ends or hangs instead."""
         assert self._monitor_end is not None
         try:
-            self._monitor = Monitor(self._monitor_end, self._seconds)
+            self._monitor = Monitor(self._monitor_end, self._seconds, SECONDS)
         except MonitorError as error:
             gone = self._gone(error)
             self.close()
@@ -122,6 +131,7 @@ class QemuProcess:
                 _ending_with_us(self.command),
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words,
                 pass_fds=(monitor_there.fileno(), qtest_there.fileno(), *inherited),
+                restore_signals=False,  # a file that gets too large is an error then, and no signal
             )  # fmt: skip
             weakref.finalize(self, _end, self._process)
         self._qtest = Qtest(qtest, self._patience)
@@ -153,10 +163,21 @@ class QemuProcess:
         return " ".join(text.decode("utf-8", "backslashreplace").split())
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """Return what a QMP command returns. Raises CommandError, QemuDied, QemuHung."""
+        """Return what a QMP command returns.
+
+        Raises CommandError, QemuDied, QemuHung, and QemuDisturbed for what somebody else did.
+        """
         assert self._monitor is not None
         try:
             return self._monitor.execute(command, **arguments)
+        except MonitorError as error:
+            raise self._gone(error) from error
+
+    def reset(self) -> None:
+        """Reset the machine; the reset is done on return. Raises as `execute`."""
+        assert self._monitor is not None
+        try:
+            self._monitor.reset()
         except MonitorError as error:
             raise self._gone(error) from error
 
@@ -174,7 +195,7 @@ class QemuProcess:
         return self._monitor.events()
 
     def run(self, commands: Sequence[str]) -> list[str]:
-        """Return the answers to qtest commands. Raises QemuDied, QemuHung."""
+        """Return the answers to qtest commands. Raises QemuDied, QemuHung, QemuDisturbed."""
         assert self._qtest is not None
         try:
             return self._qtest.run(commands)
@@ -193,19 +214,27 @@ class QemuProcess:
             self._qtest.close()
         self._ends()
 
-    def _gone(self, error: Exception) -> QemuDied | QemuHung:
+    def _gone(self, error: Exception) -> QemuDied | QemuHung | QemuDisturbed:
         """Return what became of the process that did not answer, and see to it that it is gone."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             silent = isinstance(error, MonitorSilent | QtestSilent)
-            self._process.wait(0.05 if silent else _GRACE)
+            self._process.wait(0.05 if silent else min(_GRACE, self._seconds))
         code = self._process.poll()
         if code is None:
+            stopped = _is_stopped(self._process.pid)
             _end(self._process)
-            return QemuHung(f"{error}; {self._said()}")
-        return QemuDied(code, self._said())
+            if stopped:
+                return QemuDisturbed(f"QEMU was stopped by somebody else; {self.said}")
+            return QemuHung(f"{error}; {self.said}")
+        if code == -signal.SIGKILL:
+            cure = "if that was the kernel, give it more memory"
+            return QemuDisturbed(f"QEMU was killed by somebody else (signal 9); {cure}; {self.said}")
+        return QemuDied(code, self.said)
 
-    def _said(self) -> str:
+    @property
+    def said(self) -> str:
+        """Its last words and its command line, as they stand in an error's message."""
         words = self.words
         said = f"its last words: {words}" if words else "it said nothing"
         return f"{said}; command: {' '.join(self.command)}"
@@ -227,6 +256,14 @@ def _ending_with_us(command: list[str]) -> list[str]:
     """Have the kernel end QEMU when we are killed, where there is a tool that can ask for that."""
     tool = shutil.which("setpriv")
     return [tool, "--pdeathsig", "KILL", "--", *command] if tool else command
+
+
+def _is_stopped(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in "Tt"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -34,7 +34,7 @@ class Qtest:
         self._socket: Final = end
         self._socket.settimeout(seconds)
         self._seconds: Final = seconds
-        self._pending = b""
+        self._pending = ""
         self.interrupts: list[tuple[str, int]] = []
         """`("raise", 3)` and so on, since it was last cleared; only of lines that are intercepted."""
 
@@ -68,11 +68,10 @@ class Qtest:
             raise self._broken(error) from error
         if not data:
             raise QtestError("QEMU closed the connection")
-        *lines, self._pending = (self._pending + data).split(b"\n")
+        *lines, self._pending = (self._pending + data.decode("ascii", "backslashreplace")).split("\n")
         if len(self._pending) > _LONGEST:
             raise QtestError(f"an answer of more than {_LONGEST} bytes")
-        for line in lines:
-            text = line.decode("ascii", "backslashreplace")
+        for text in lines:
             if text.startswith("OK"):
                 answers.append(text[3:])
             elif text.startswith("IRQ "):

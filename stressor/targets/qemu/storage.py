@@ -1,29 +1,39 @@
 """A tiny disk image in memory-backed storage, in which QEMU keeps the machine's state.
 
-QEMU stores an internal snapshot's state as if it were further guest data of the image. Once such a
-snapshot is there, its clusters can be read, and written: `loadvm` then loads what was put there.
-Layout: QEMU's docs/interop/qcow2.rst.
+QEMU stores an internal snapshot's state as if it were further guest data of the image. The image is
+made with such a snapshot in it, the slot, whose clusters are there and hold nothing: `loadvm` loads
+whatever was put there, and it takes no `savevm` to have one. Layout: QEMU's docs/interop/qcow2.rst.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import struct
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from stressor.errors import StreamError
 from stressor.vmstate.stream.qcow2 import Qcow2Image, StateFile
 
-__all__ = ["Storage", "new_folder"]
+__all__ = ["ROOM", "SLOT", "Storage", "new_folder"]
+
+SLOT: Final = "slot"
+"""The name of the snapshot that is there from the beginning, to be written to."""
+
+ROOM: Final = 8 << 20
+"""Bytes of state for which the slot has room; a file of zeros takes no memory."""
 
 _PREFIX: Final = "stressor-"
 _BITS: Final = 16
 _CLUSTER: Final = 1 << _BITS
 _DISK: Final = 1 << 20
-_L1, _REFCOUNTS, _REFCOUNT_BLOCK = _CLUSTER, 2 * _CLUSTER, 3 * _CLUSTER
+_L1, _REFCOUNTS, _REFCOUNT_BLOCK, _TABLE, _SLOT_L1, _SLOT_L2, _DATA = (
+    number * _CLUSTER for number in range(1, 8)
+)
 
 
 def new_folder() -> Path:
@@ -51,15 +61,16 @@ def _lives(process: int) -> bool:
 
 
 class Storage:
-    """An image with one snapshot slot, and access to what QEMU saved in it.
+    """An image with a slot for a state, and access to the states that QEMU saved beside it.
 
     Raises OSError when there is no room.
     """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
-        path.write_bytes(_empty_image())
-        self._runs: list[tuple[int, int]] = []
+        path.write_bytes(_image())
+        os.truncate(path, _DATA + ROOM)
+        self._runs = [(_DATA, ROOM)]
 
     def read_state(self, name: str) -> bytes:
         """Return the state in the snapshot `name`. Raises StreamError when it is not whole."""
@@ -67,25 +78,28 @@ class Storage:
             state = Qcow2Image(file, os.fstat(file.fileno()).st_size).open_state(name)
             return state.readall()
 
-    def find_room(self, name: str) -> int:
-        """Learn where the snapshot's state lies; return how many bytes may be put there."""
+    def find_slot(self) -> None:
+        """Learn where the slot is, and how large, after QEMU made it anew."""
         with self.path.open("rb", buffering=0) as file:
             image = Qcow2Image(file, os.fstat(file.fileno()).st_size)
-            self._runs = _runs(image.open_state(name))
+            self._runs = _runs(image.open_state(SLOT))
+
+    @property
+    def room(self) -> int:
+        """How many bytes fit into the slot."""
         return sum(size for _, size in self._runs)
 
-    def write_state(self, data: bytes) -> None:
-        """Put a stream where the snapshot's state lies. Raises StreamError when it is too long."""
+    def write_slot(self, data: bytes) -> None:
+        """Put a stream into the slot. Raises StreamError when it is too long, OSError without room."""
+        if len(data) > self.room:
+            raise StreamError("state", self.room, f"there is room for {self.room} bytes of {len(data)}")
+        start = 0
         with self.path.open("r+b", buffering=0) as file:
-            start = 0
             for offset, size in self._runs:
                 piece = data[start : start + size]
-                if not piece:
-                    return
-                os.pwrite(file.fileno(), piece, offset)
+                if os.pwrite(file.fileno(), piece, offset) < len(piece):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
                 start += len(piece)
-        if start < len(data):
-            raise StreamError("state", start, f"there is room for {start} bytes of {len(data)}")
 
 
 def _runs(state: StateFile) -> list[tuple[int, int]]:
@@ -99,16 +113,28 @@ def _runs(state: StateFile) -> list[tuple[int, int]]:
     return runs
 
 
-def _empty_image() -> bytes:
-    """Return an image of a disk on which nothing was written: header, L1 table, reference counts."""
+@cache
+def _image() -> bytes:
+    """Return an image of a disk on which nothing was written, with the slot's clusters to follow.
+
+    The slot's tables map its clusters behind the disk's own reach, as QEMU does; each is used once.
+    """
+    clusters = ROOM // _CLUSTER
     header = struct.pack(
         ">4sI QI I Q I I Q Q I I Q QQQ I I",
-        b"QFI\xfb", 3, 0, 0, _BITS, _DISK, 0, 1, _L1, _REFCOUNTS, 1, 0, 0, 0, 0, 0, 4, 104,
+        b"QFI\xfb", 3, 0, 0, _BITS, _DISK, 0, 2, _L1, _REFCOUNTS, 1, 1, _TABLE, 0, 0, 0, 4, 104,
     )  # fmt: skip
+    name = SLOT.encode()
+    slot = struct.pack(
+        ">Q I HH II Q I I QQ", _SLOT_L1, 2, 1, len(name), 0, 0, 0, 0, 16, ROOM, _DISK
+    )
     parts = (
         header,
         b"",
         struct.pack(">Q", _REFCOUNT_BLOCK),
-        struct.pack(">4H", 1, 1, 1, 1),
+        b"\0\1" * (_DATA // _CLUSTER + clusters),
+        slot + b"1" + name,
+        struct.pack(">QQ", 0, _SLOT_L2),
+        struct.pack(f">{clusters}Q", *range(_DATA, _DATA + ROOM, _CLUSTER)),
     )
     return b"".join(part.ljust(_CLUSTER, b"\0") for part in parts)

@@ -94,6 +94,9 @@ class SweptModel:
     def excluding(self, attributes: Collection[str]) -> TargetType:
         return self._model.excluding(attributes)
 
+    def reusing(self) -> TargetType | None:
+        return self._model.reusing()
+
     def open(self) -> Target:
         return self._model.open()
 

@@ -12,8 +12,8 @@ from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import Pipeline
-from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.process import QemuDied, QemuHung
+from stressor.targets.qemu.stock import Machines
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
@@ -45,21 +45,24 @@ class QemuTarget:
 
     def __init__(
         self,
-        pool: Pool,
-        setup: Sequence[str],
+        machines: Machines,
         traffic: Traffic,
         view: View,
-        birth: Birth | None,
+        birth: Birth,
         excluded: Collection[str] = (),
         drivers: Sequence[DriverType] = (),
         ram: range = range(0),
     ) -> None:
         self._excluded = frozenset(excluded)
-        self._pool = pool
+        self._machines = machines
         self._traffic = traffic
         self._view = view
         self._whole: bytes | None = None
+        self._moved = False
+        """Whether the state that `load` gets is another machine's."""
         self._put_back: Sequence[str] = ()
+        self._examined: bytes | None = None
+        """What was saved to examine it, until something else is done."""
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
@@ -73,16 +76,11 @@ class QemuTarget:
             self._drivers.append(driver)
             for name, method in driver_type.names.items():
                 self._transactions[name] = getattr(driver, method), driver_type.arguments(method)
-        process = pool.take()
-        try:
-            self._machine = Machine(process, birth.frame if birth else None)
-            self.birth = birth or Birth(self._machine, view)
-            process.run(setup)
-        except BaseException:
-            process.close()
-            raise
+        self.birth = birth
+        self._machine = machines.take()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
+        self._examined = None
         pipeline = self._machinery.pipeline = Pipeline(self._machine.process.run)
         try:
             for operation in operations:
@@ -135,13 +133,15 @@ class QemuTarget:
         return Snapshot(self._cut(devices, self._left_out()), len(devices), devices)
 
     def save_again(self) -> bytes:
-        return self._cut(self._machine.save(), self._left_out())
+        """To examine is to save, so right after it nothing is saved once more."""
+        return self._cut(self._examined or self._machine.save(), self._left_out())
 
     def reset(self, cycle: Cycle, snapshot: Snapshot) -> None:
+        self._examined = None
         if cycle.mode is ResetMode.FRESH:
             self._whole = self._machine.save_whole()
-            self._machine.process.close()
-            self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
+            self._machines.give(self._machine)
+            self._machine, self._moved = self._machines.take(incoming=True), True
         elif cycle.mode is ResetMode.DONOR:
             self._drive_elsewhere(cycle.operations)
         else:
@@ -155,14 +155,16 @@ class QemuTarget:
         try:
             self.execute(operations)
         except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
-            self._machine.process.close()
-            self._machine = Machine(self._pool.take(incoming=True), self.birth.frame)
+            self._machines.give(self._machine)
+            self._machine, self._moved = self._machines.take(incoming=True), True
         for driver, kept in zip(self._drivers, known, strict=True):
             driver.put_back(kept)
 
     def load(self, snapshot: Snapshot) -> list[object]:
+        self._examined = None
         whole, self._whole = self._whole, None
-        if whole is not None and self._machine.process.incoming:
+        if whole is not None and self._moved:
+            self._moved = False
             self._machine.load_whole(whole)
         elif whole is not None:
             self._machine.load_saved()
@@ -176,7 +178,8 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
-        return self._digest(self._machine.save(), self._left_out())
+        devices = self._examined = self._machine.save()
+        return self._digest(devices, self._left_out())
 
     def _cut(self, devices: bytes, hidden: Collection[str]) -> bytes:
         return self._view.masked(devices, hidden, self._parsed)
@@ -231,4 +234,4 @@ class QemuTarget:
         ]
 
     def close(self) -> None:
-        self._machine.process.close()
+        self._machines.give(self._machine)

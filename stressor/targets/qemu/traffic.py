@@ -19,7 +19,8 @@ What a read shows is an output under the register's name, so that a report names
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from stressor.errors import TargetError
@@ -38,6 +39,10 @@ _SHOWN: Final = 16
 
 _PARTS: Final = 16
 
+_MADE: Final = 4096
+"""Operations whose commands are kept: the same ones come again and again, and to make them is half of
+what they cost."""
+
 
 class Traffic:
     """The operations of a set of regions, as far as they were learnt."""
@@ -55,11 +60,18 @@ class Traffic:
             one.region.name: {at for offset, width in one.registers for at in range(offset, offset + width)}
             for one in learnt
         }
+        self._commands: Callable[[Operation], tuple[Sequence[str], Answer]] = lru_cache(_MADE)(self._make)
         self.kinds: Final = tuple(kinds_of(learnt, pairs, self._assigned, window))
         sweeps = [Operation("qemu.sweep", (*pair.leading, SWEPT)) for pair in pairs]
         probes = [Operation("qemu.probe", (one.region.name,)) for one in learnt if one.registers]
         memory = [Operation("qemu.fetch", (window.base, window.size))] if window else []
         self.probes: Final = (*probes, *sweeps, *memory)
+
+    @property
+    def reads(self) -> list[str]:
+        """A command for each register that answers, but those of a configuration space."""
+        learnt = (one for one in self._learnt.values() if one.region.name != _CONFIG)
+        return [line for one in learnt for place in one.registers for line in one.region.read(*place)]
 
     def perform(self, operation: Operation, pipeline: Pipeline, hidden: Collection[str] = ()) -> None:
         """Send what an operation consists of. Raises TargetError when it is none of this machine's.
@@ -75,7 +87,7 @@ class Traffic:
                         written = (0 if shown in hidden else value) & keep ^ change
                         pipeline.add(self._region(name).write(offset, width, written), lambda answers: [])
 
-    def _commands(self, operation: Operation) -> tuple[list[str], Answer]:
+    def _make(self, operation: Operation) -> tuple[Sequence[str], Answer]:
         """Return the qtest commands of an operation, and what makes observations of their answers;
         of `qemu.modify` its first half."""
         match operation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +12,41 @@ import pytest
 
 from stressor.errors import StreamError, UsageError
 from stressor.targets.qemu import storage
-from stressor.targets.qemu.storage import Storage, new_folder
+from stressor.targets.qemu.storage import ROOM, SLOT, Storage, new_folder
 
 
-def test_a_new_image_has_no_state(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no snapshot stressor"):
-        Storage(tmp_path / "state.qcow2").read_state("stressor")
+def test_a_new_image_has_an_empty_slot_and_no_other_state(tmp_path: Path) -> None:
+    made = Storage(tmp_path / "state.qcow2")
+
+    with pytest.raises(UsageError, match="no snapshot whole in the image; it has slot"):
+        made.read_state("whole")
+    assert made.read_state(SLOT) == bytes(ROOM)
+    assert made.path.stat().st_blocks * 512 < ROOM // 8
+
+
+@pytest.mark.qemu
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="no qemu-img on the PATH")
+def test_qemu_finds_no_fault_in_a_new_image(tmp_path: Path) -> None:
+    made = Storage(tmp_path / "state.qcow2")
+
+    checked = subprocess.run(["qemu-img", "check", made.path], capture_output=True, text=True, check=False)
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "No errors were found" in checked.stdout
+
+
+def test_what_is_put_into_the_slot_is_its_state(tmp_path: Path) -> None:
+    made = Storage(tmp_path / "state.qcow2")
+    data = bytes(range(256)) * 1000
+
+    made.write_slot(data)
+
+    assert made.read_state(SLOT).startswith(data)
 
 
 def test_what_is_too_long_for_the_slot_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match="there is room for 0 bytes of 3"):
-        Storage(tmp_path / "state.qcow2").write_state(b"abc")
+    with pytest.raises(StreamError, match=f"there is room for {ROOM} bytes of {ROOM + 1}"):
+        Storage(tmp_path / "state.qcow2").write_slot(bytes(ROOM + 1))
 
 
 def test_what_a_killed_process_left_behind_is_removed() -> None:
