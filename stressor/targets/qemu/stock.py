@@ -127,6 +127,7 @@ class Stock:
         for flip in (0, -1):  # some registers answer with the inverse
             if answers != self._expected:
                 machine.process.run([*self._writes(answers, flip)])
+                machine.save()  # takes long enough for what a write starts in the background
                 answers = machine.process.run(self._probe)
         if not self._repeats:
             self._rewind(machine)

@@ -121,7 +121,7 @@ def test_state_that_qemu_saves_comes_back_in_every_reset_mode(mode: ResetMode) -
 
 
 @pytest.mark.parametrize(
-    "specification", ["qemu:isa-serial", "qemu:machine=pc,region=serial -- -device isa-serial"]
+    "specification", ["qemu:isa-serial", "qemu:machine=pc,region=serial"]
 )
 def test_a_saved_field_lies_where_it_is_said_to(specification: str) -> None:
     model = qemu_model(specification)
