@@ -151,8 +151,9 @@ class GuestMemory:
 class Driver:
     """The base of a driver. One is made for each region that fits, on each machine.
 
-    `region` is the name of the region that it drives, with wildcards as in the shell; `others` are
-    further ones that it needs, under names of its own. Before `__init__` runs a driver has
+    `region` is the name of the region that it drives, with wildcards as in the shell, and with `#2`
+    behind it only the second one of that name (`#1` the first); `others` are further ones that it
+    needs, under names of its own. Before `__init__` runs a driver has
     `registers`, `other`, `memory` and `allocate`. Its other attributes are what a guest's driver
     keeps in its own memory: plain data, which is copied and put back when a donor is driven.
     """
@@ -257,4 +258,10 @@ def refuse_doubles(drivers: Sequence[DriverType]) -> None:
 
 
 def _fitting(pattern: str, regions: Sequence[Region]) -> list[Region]:
-    return [region for region in regions if fnmatchcase(region.name.partition("#")[0], pattern)]
+    wanted, _, number = pattern.partition("#")
+    found = []
+    for region in regions:
+        name, _, own = region.name.partition("#")
+        if fnmatchcase(name, wanted) and number in ("", own or "1"):
+            found.append(region)
+    return found

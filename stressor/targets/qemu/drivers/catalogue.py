@@ -8,11 +8,19 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.ahci import Ahci
+from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550)
+SHIPPED: Final[tuple[type[Driver], ...]] = (
+    Ahci,
+    PrimaryChannel,
+    SecondaryChannel,
+    Pl011,
+    Uart16550,
+)
 """Every driver that is chosen by itself where it fits."""
 
 
