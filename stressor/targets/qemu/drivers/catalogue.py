@@ -9,7 +9,10 @@ from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.ahci import Ahci
+from stressor.targets.qemu.drivers.esp import Am53C974
 from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
+from stressor.targets.qemu.drivers.pl181 import Pl181
+from stressor.targets.qemu.drivers.sdhci import Sdhci
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 
 __all__ = ["SHIPPED", "drivers_in"]
@@ -18,6 +21,9 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Ahci,
     PrimaryChannel,
     SecondaryChannel,
+    Sdhci,
+    Pl181,
+    Am53C974,
     Pl011,
     Uart16550,
 )
