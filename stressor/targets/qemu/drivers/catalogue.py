@@ -14,6 +14,7 @@ from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
 from stressor.targets.qemu.drivers.pl181 import Pl181
 from stressor.targets.qemu.drivers.sdhci import Sdhci
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
+from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
 
 __all__ = ["SHIPPED", "drivers_in"]
 
@@ -24,6 +25,7 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Sdhci,
     Pl181,
     Am53C974,
+    Symbios53C8xx,
     Pl011,
     Uart16550,
 )
