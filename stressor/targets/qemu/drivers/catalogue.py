@@ -10,8 +10,10 @@ from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.ahci import Ahci
 from stressor.targets.qemu.drivers.esp import Am53C974
+from stressor.targets.qemu.drivers.floppy import Floppy
 from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
 from stressor.targets.qemu.drivers.pl181 import Pl181
+from stressor.targets.qemu.drivers.pvscsi import Pvscsi
 from stressor.targets.qemu.drivers.sdhci import Sdhci
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
@@ -25,6 +27,8 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Sdhci,
     Pl181,
     Am53C974,
+    Pvscsi,
+    Floppy,
     Symbios53C8xx,
     Pl011,
     Uart16550,
