@@ -12,6 +12,8 @@ from stressor.targets.qemu.drivers.ahci import Ahci
 from stressor.targets.qemu.drivers.esp import Am53C974
 from stressor.targets.qemu.drivers.floppy import Floppy
 from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
+from stressor.targets.qemu.drivers.megasas import Megasas
+from stressor.targets.qemu.drivers.mptsas import Mptsas
 from stressor.targets.qemu.drivers.pl181 import Pl181
 from stressor.targets.qemu.drivers.pvscsi import Pvscsi
 from stressor.targets.qemu.drivers.sdhci import Sdhci
@@ -28,6 +30,8 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Pl181,
     Am53C974,
     Pvscsi,
+    Megasas,
+    Mptsas,
     Floppy,
     Symbios53C8xx,
     Pl011,
