@@ -41,8 +41,8 @@ _COMMANDS: Final = (
     bytes([0x1F]),  # invalid
 )
 
-_READ, _WRITE, _READ_TRACK, _READ_DELETED, _SCAN = 0xE6, 0xC5, 0x42, 0xCC, 0xD1
-_TRANSFERS: Final = st.sampled_from([_READ, _READ, _WRITE, _READ_TRACK, _READ_DELETED, _SCAN])
+_READ, _READ_BOTH, _WRITE, _READ_TRACK, _READ_DELETED, _SCAN = 0x46, 0xE6, 0xC5, 0x42, 0xCC, 0xD1
+_TRANSFERS: Final = st.sampled_from([_READ, _READ_BOTH, _WRITE, _READ_TRACK, _READ_DELETED, _SCAN])
 _BYTES: Final = st.sampled_from([0, 1, 2, 16, 255, 512, 520])
 
 
@@ -56,7 +56,7 @@ class Floppy(Driver):
         _FIFO: "FIFO",
     }  # fmt: skip
 
-    @operation(rate=st.integers(0, 3), motors=st.integers(0, 15), dma=st.booleans())
+    @operation(rate=st.sampled_from([0, 1, 2, 3, 3, 3]), motors=st.integers(0, 15), dma=st.booleans())
     def start(self, rate: int, motors: int, dma: bool) -> None:
         """Leave reset, sense the four interrupts of it, set rate and mode."""
         self._write(_OUTPUT, 0)
