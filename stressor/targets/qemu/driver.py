@@ -162,6 +162,8 @@ class Driver:
     others: ClassVar[Mapping[str, str]] = {}
     names: ClassVar[Mapping[int, str]] = {}
     """What the registers of `region` are called in reports, by offset."""
+    weights: ClassVar[Mapping[str, float]] = {}
+    """How often an operation is drawn, by its method; 1 for those that are not named, 0.5 at least."""
 
     registers: Registers
     other: Mapping[str, Registers]
@@ -206,13 +208,22 @@ class DriverType:
         """The names of its operations, and the method that each one is."""
 
     def kinds(self, weight: float) -> list[OperationType]:
-        """Return its kinds of operation, `weight` each."""
+        """Return its kinds of operation, `weight` each times the one that the class gives it."""
         return [
             OperationType(
-                name, name, (), tuple(map(Strategy, self._methods[method].values())), weight
+                name, name, (), tuple(map(Strategy, self._methods[method].values())),
+                weight * self._weight(method),
             )
             for name, method in self.names.items()
-        ]
+        ]  # fmt: skip
+
+    @property
+    def share(self) -> float:
+        """What the weights of its operations come to, as the class gives them."""
+        return sum(map(self._weight, self.names.values()))
+
+    def _weight(self, method: str) -> float:
+        return self._class.weights.get(method, 1.0)
 
     def arguments(self, method: str) -> int:
         """Return how many arguments one of its methods takes."""

@@ -58,6 +58,7 @@ class Ahci(Driver):
 
     region = "ahci"
     names = {_GHC: "global control", _IS: "interrupts", **_NAMES}
+    weights = {"read": 2, "write": 2, "packet": 2, "issue": 2, "soft_reset": 0.5, "reset": 0.5}
 
     def __init__(self) -> None:
         self.lists = [self.allocate(1024, 1024) for _ in range(_PORTS)]

@@ -48,6 +48,7 @@ class Am53C974(Driver):
         _FLAGS: "FIFO flags", _COUNT_LOW: "count, low", _COUNT_MIDDLE: "count, middle",
         _DMA_COMMAND: "DMA command", _DMA_LEFT: "DMA bytes left", _DMA_AT: "DMA address", _DMA_STATUS: "DMA status",
     }  # fmt: skip
+    weights = {"select": 4, "execute": 2, "transfer": 3, "complete": 2, "reset": 0.5, "start": 0.5}
 
     def __init__(self) -> None:
         self.buffer = self.allocate(_BUFFER)

@@ -55,6 +55,7 @@ class Floppy(Driver):
         _STATUS_B: "status B", _OUTPUT: "digital output", _TAPE: "tape drive", _MAIN: "main status",
         _FIFO: "FIFO",
     }  # fmt: skip
+    weights = {"transfer": 4, "execute": 3, "take": 2, "give": 2, "begin": 2, "set_output": 0.5}
 
     @operation(rate=st.sampled_from([0, 1, 2, 3, 3, 3]), motors=st.integers(0, 15), dma=st.booleans())
     def start(self, rate: int, motors: int, dma: bool) -> None:

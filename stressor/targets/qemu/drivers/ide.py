@@ -36,6 +36,9 @@ class _Channel(Driver):
         _DATA: "data", _FEATURES: "error", _COUNT: "sector count", _LOW: "LBA low", _MIDDLE: "LBA middle",
         _HIGH: "LBA high", _DEVICE: "device", _COMMAND: "status",
     }  # fmt: skip
+    weights = {
+        "read": 3, "write": 3, "take": 2, "give": 2, "transfer": 3, "packet": 3, "control_channel": 0.5,
+    }  # fmt: skip
 
     def __init__(self) -> None:
         self.buffer = self.allocate(_BUFFER)

@@ -52,6 +52,7 @@ class Megasas(Driver):
         _DOORBELL: "inbound doorbell", _STATUS: "outbound interrupt status", _MASK: "interrupt mask",
         _STATE: "firmware state", _CLEAR: "outbound doorbell clear", _DIAGNOSTIC: "diagnostic",
     }  # fmt: skip
+    weights = {"send": 4, "transfer": 3, "direct": 3, "ring": 0.5, "reset": 0.5}
 
     def __init__(self) -> None:
         self.frames = self.allocate(_FRAMES * _FRAME, 256)

@@ -71,6 +71,7 @@ class Mptsas(Driver):
         _DOORBELL: "doorbell", _DIAGNOSTIC: "host diagnostic", _STATUS: "interrupt status",
         _MASK: "interrupt mask", _REPLIES: "reply queue",
     }  # fmt: skip
+    weights = {"send": 4, "handshake": 3, "post": 2, "configure": 2, "reset_unit": 0.5, "diagnose": 0.5}
 
     def __init__(self) -> None:
         self.requests = self.allocate(_REQUEST_FRAMES * _FRAME, 256)

@@ -35,6 +35,7 @@ class Pl181(CardHost):
         _RESPONSE_COMMAND: "response command", _RESPONSE: "response", _LEFT: "data counter",
         _STATUS: "status", _FIFO_COUNT: "FIFO count", _FIFO: "FIFO", _CONTROL: "data control",
     }  # fmt: skip
+    weights = {"read": 4, "write": 4, "take": 2, "give": 2, "start": 0.5, **CardHost.weights}
 
     def __init__(self) -> None:
         self.powered = False

@@ -45,6 +45,7 @@ class Pvscsi(Driver):
 
     region = "pvscsi-io"
     names = {_STATUS: "command status", _INTERRUPTS: "interrupt status", _MASK: "interrupt mask"}
+    weights = {"submit": 6, "kick": 2, "reset": 0.5, "reset_device": 0.5, "abort": 0.5, "more_data": 0.5}
 
     def __init__(self) -> None:
         self.state = self.allocate(_PAGE)

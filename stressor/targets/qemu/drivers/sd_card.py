@@ -26,6 +26,7 @@ _RECEIVING: Final = 6
 
 class CardHost(Driver):
     """What is the same with every controller. One derives from it and says how a command is sent."""
+    weights = {"identify": 0.5, "other_command": 0.5, "application_command": 0.5, "select": 0.5}
 
     rca = 0
     """The relative card address that the card published last."""

@@ -40,6 +40,7 @@ class Sdhci(CardHost):
         _PORT: "buffer data port", _STATE: "present state", _STATUS: "interrupt status",
         _ERRORS: "error status", _AUTO: "auto command status", _TABLE: "ADMA address", _GAP: "block gap",
     }  # fmt: skip
+    weights = {"read": 4, "write": 4, "take": 2, "give": 2, "reset": 0.5, "start": 0.5, **CardHost.weights}
 
     def __init__(self) -> None:
         self.buffer = self.allocate(_BUFFER)

@@ -73,6 +73,9 @@ class Symbios53C8xx(Driver):
         _DSPS: "script pointer save", _SIST0: "SCSI interrupts 0", _SIST1: "SCSI interrupts 1",
         _SCRATCH_A: "scratch A", _SCRATCH_B: "scratch B", _SFBR: "first byte received",
     }  # fmt: skip
+    weights = {
+        "select": 3, "execute": 4, "move": 3, "go_on": 2, "wait": 0.5, "reset": 0.5, "reset_bus": 0.5,
+    }  # fmt: skip
 
     def __init__(self) -> None:
         self.code = self.allocate(_CODE)
