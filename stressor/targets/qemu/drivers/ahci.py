@@ -217,8 +217,8 @@ class Ahci(Driver):
         )
 
     def _issue(self, port: int, slots: int, shown: int, *, queued: bool = False, ready: bool = True) -> None:
-        if ready and not self.started[port]:
-            self.start(port, 0)
+        if ready:
+            self._recover(port)
         if shown:
             self.memory.fill(self.buffers[port], shown, 0xA5)
         if queued:
@@ -232,6 +232,15 @@ class Ahci(Driver):
         if shown:
             self.memory.show(self.buffers[port], min(shown, _SECTOR), f"port {port} data")
             self.memory.show(self.buffers[port] + shown - 16, 16, f"port {port} end of the data")
+
+    def _recover(self, port: int) -> None:
+        """Restart a port where a command is left over, which had an error: section 6.2.2."""
+        if not self.started[port]:
+            self.start(port, 0)
+        elif self.registers.read(_PORT + port * _STRIDE + _CI):
+            for start in (0, _START):
+                self._write(port, _CMD, _POWER | _SPIN_UP | _RECEIVE | start)
+            self.settle()
 
     def _write(self, port: int, offset: int, value: int) -> None:
         self.registers.write(_PORT + port * _STRIDE + offset, value)
