@@ -7,6 +7,7 @@ import pytest
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Oracle
 from stressor.loop.investigate import investigate
+from stressor.loop.target import DiedOfSavingError
 from stressor.loop.trace import Cycle, ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.targets.in_process import InProcessTarget
@@ -18,7 +19,7 @@ def test_a_target_that_dies_of_being_saved_is_a_finding_also_when_it_is_only_loo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def dying(target: InProcessTarget) -> bytes:
-        raise ConnectionError("gone in mid save")
+        raise DiedOfSavingError("gone in mid save")
 
     monkeypatch.setattr(InProcessTarget, "examine", dying)
     model = model_of(Counter, "tests/search/small_devices.py::Counter", "counter")
@@ -26,4 +27,4 @@ def test_a_target_that_dies_of_being_saved_is_a_finding_also_when_it_is_only_loo
     found = investigate(model, (Cycle(ResetMode.IN_PLACE),), Checks(list(Oracle)), Watchdog(5.0))
 
     assert [(one.oracle, one.cause) for one in found] == [(Oracle.SAVE_IS_PURE, Cause.CRASHED)]
-    assert found[0].first.after == "ConnectionError: gone in mid save"
+    assert found[0].first.after == "DiedOfSavingError: gone in mid save"

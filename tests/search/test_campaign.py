@@ -20,7 +20,7 @@ from stressor.loop.events import (
     TargetSkipped,
 )
 from stressor.loop.finding import Cause, Finding, Kind, Oracle
-from stressor.loop.target import StillbornError, Target, TargetType
+from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
@@ -258,7 +258,7 @@ def test_a_target_that_dies_of_being_looked_at_is_a_finding_of_its_save(monkeypa
 
     def dying(target: InProcessTarget) -> bytes:
         if target.value("address"):
-            raise ConnectionError("gone in mid save")
+            raise DiedOfSavingError("gone in mid save")
         return looks_at(target)
 
     monkeypatch.setattr(InProcessTarget, "examine", dying)
