@@ -21,13 +21,21 @@ from stressor.targets.qemu.traffic import Traffic
 
 pytestmark = [
     pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no qemu-system-x86_64 on the PATH"),
+    pytest.mark.skipif(
+        not shutil.which("qemu-system-x86_64"), reason="no qemu-system-x86_64 on the PATH"
+    ),
 ]
 
 ZEROS = bytes(512)
 REQUEST_SENSE = bytes([0x03, 0, 0, 0, 18, 0])
 
-_SCSI = {"lsi": "lsi53c895a", "esp": "am53c974", "pvscsi": "pvscsi", "mega": "megasas", "mpt": "mptsas1068"}
+_SCSI = {
+    "lsi": "lsi53c895a",
+    "esp": "am53c974",
+    "pvscsi": "pvscsi",
+    "mega": "megasas",
+    "mpt": "mptsas1068",
+}
 
 
 def _drive(number: int, device: str) -> str:
@@ -62,7 +70,9 @@ def pc() -> Iterator[QemuTarget]:
     target.close()
 
 
-def _do(target: QemuTarget, name: str, *arguments: int | str | bytes | bool) -> list[tuple[str, int | bytes]]:
+def _do(
+    target: QemuTarget, name: str, *arguments: int | str | bytes | bool
+) -> list[tuple[str, int | bytes]]:
     """Return what a transaction showed, in order: what it is called, and its value."""
     shown = target.execute([Operation(name, arguments)])
     return [(one[1], one[2]) for one in shown if isinstance(one, tuple)]
@@ -162,7 +172,11 @@ def test_ide_sends_packets(pc: QemuTarget, dma: bool) -> None:
     shown = _do(pc, "ide.packet", INQUIRY, 6, dma, 512, 18)
 
     words = [value for name, value in shown if name.endswith("(data)") and isinstance(value, int)]
-    data = _data(shown, "transferred data") if dma else b"".join(word.to_bytes(2, "little") for word in words)
+    data = (
+        _data(shown, "transferred data")
+        if dma
+        else b"".join(word.to_bytes(2, "little") for word in words)
+    )
     assert b"QEMU DVD-ROM" in data
 
 
@@ -267,7 +281,9 @@ def test_pvscsi_completes_requests_in_its_ring(pc: QemuTarget) -> None:
     shown = _do(pc, "pvscsi-io.submit", 0, INQUIRY, True, "other")
 
     assert b"QEMU HARDDISK" in _data(shown, "transferred data")
-    assert _data(shown, "ring state")[:16] == bytes([2, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0])
+    assert _data(shown, "ring state")[:16] == bytes(
+        [2, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0]
+    )
     assert _number(shown, "(interrupt status)") == 1
 
 
@@ -294,7 +310,10 @@ def test_mptsas_answers_messages_in_queues_and_by_handshake(pc: QemuTarget) -> N
 
     assert b"QEMU HARDDISK" in _data(shown, "transferred data")
     assert _number(shown, "(reply queue)") == 0x101  # the context of a good request
-    assert dict(enumerate(facts))[1] == ("mptsas-mmio+0x0 (doorbell)", 0x2C000314)  # length and function
+    assert dict(enumerate(facts))[1] == (
+        "mptsas-mmio+0x0 (doorbell)",
+        0x2C000314,
+    )  # length and function
 
 
 def test_the_floppy_controller_seeks_and_reads(pc: QemuTarget) -> None:

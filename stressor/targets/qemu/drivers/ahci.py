@@ -49,6 +49,11 @@ _COUNTS: Final = st.sampled_from([1, 2, 8, 16])
 _PIECES: Final = st.sampled_from([1, 2, 5])
 _READS: Final = {"pio": 0x20, "multiple": 0xC4, "dma": 0xC8, "dma extended": 0x25, "queued": 0x60}
 _WRITES: Final = {"pio": 0x30, "multiple": 0xC5, "dma": 0xCA, "dma extended": 0x35, "queued": 0x61}
+_WITHOUT_DATA: Final = st.sampled_from([
+    0x00, 0x08, 0x40, 0xB0, 0xC6, 0xE0, 0xE1, 0xE5, 0xE7, 0xEF, 0xF8,
+])  # fmt: skip
+_FEATURES: Final = st.sampled_from([0x02, 0x03, 0x82, 0xD0, 0xD8])
+_LEVELS: Final = st.sampled_from([0, 1, 8, 16, 0x0C, 0x22, 0x45])
 _WAYS: Final = st.sampled_from(sorted(_READS))
 
 
@@ -123,7 +128,9 @@ class Ahci(Driver):
         """Issue what lies in some slots, whether or not the port runs."""
         self._issue(port, slots, _SECTOR, queued=queued, ready=False)
 
-    @operation(port=st.just(1), slot=_SLOT, command=COMMAND_BLOCKS, dma=st.booleans(), pieces=_PIECES)
+    @operation(
+        port=st.just(1), slot=_SLOT, command=COMMAND_BLOCKS, dma=st.booleans(), pieces=_PIECES
+    )
     def packet(self, port: int, slot: int, command: bytes, dma: bool, pieces: int) -> None:
         length = min(data_length(command, DISC_BLOCK), _BUFFER)
         limit = min(length, 0xFFFE)
@@ -133,8 +140,7 @@ class Ahci(Driver):
         )  # fmt: skip
         self._issue(port, 1 << slot, length)
 
-    @operation(port=_WHICH, slot=_SLOT, command=st.sampled_from([0x00, 0x08, 0x40, 0xB0, 0xC6, 0xE0, 0xE1, 0xE5, 0xE7, 0xEF, 0xF8]),
-               features=st.sampled_from([0x02, 0x03, 0x82, 0xD0, 0xD8]), count=st.sampled_from([0, 1, 8, 16, 0x0C, 0x22, 0x45]))  # fmt: skip
+    @operation(port=_WHICH, slot=_SLOT, command=_WITHOUT_DATA, features=_FEATURES, count=_LEVELS)
     def control(self, port: int, slot: int, command: int, features: int, count: int) -> None:
         """Send a command without data: set features, set multiple, flush, standby, ..."""
         self._prepare(port, slot, command, 0, features=features, count=count)
@@ -172,7 +178,15 @@ class Ahci(Driver):
         self.started = [False] * _PORTS
 
     def _transfer(
-        self, port: int, command: int, slot: int, sector: int, count: int, pieces: int, *, write: bool = False
+        self,
+        port: int,
+        command: int,
+        slot: int,
+        sector: int,
+        count: int,
+        pieces: int,
+        *,
+        write: bool = False,
     ) -> None:
         count = max(1, count)  # 0 means 256, which takes longer than anything waits
         features = 0
@@ -208,7 +222,9 @@ class Ahci(Driver):
         ])  # fmt: skip
         table = self.tables[port] + slot * _TABLE
         regions = _pieces(self.buffers[port], length, pieces)
-        self.memory.write(table, frame.ljust(64, b"\0") + packet.ljust(64, b"\0") + b"".join(regions))
+        self.memory.write(
+            table, frame.ljust(64, b"\0") + packet.ljust(64, b"\0") + b"".join(regions)
+        )
         flags = 5 | (0x20 if packet else 0) | (0x40 if write else 0)
         header = flags | len(regions) << 16
         self.memory.write(
@@ -216,7 +232,9 @@ class Ahci(Driver):
             header.to_bytes(4, "little") + bytes(4) + table.to_bytes(8, "little"),
         )
 
-    def _issue(self, port: int, slots: int, shown: int, *, queued: bool = False, ready: bool = True) -> None:
+    def _issue(
+        self, port: int, slots: int, shown: int, *, queued: bool = False, ready: bool = True
+    ) -> None:
         if ready:
             self._recover(port)
         if shown:
@@ -259,6 +277,8 @@ def _pieces(address: int, length: int, count: int) -> list[bytes]:
     starts = [size * index for index in range(min(count, length // size))]
     ends = [*starts[1:], length]
     return [
-        (address + start).to_bytes(8, "little") + bytes(4) + (0x80000000 | end - start - 1).to_bytes(4, "little")
+        (address + start).to_bytes(8, "little")
+        + bytes(4)
+        + (0x80000000 | end - start - 1).to_bytes(4, "little")
         for start, end in zip(starts, ends, strict=True)
     ]

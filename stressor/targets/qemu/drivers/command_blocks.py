@@ -11,7 +11,16 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-__all__ = ["COMMAND_BLOCKS", "DISC_BLOCK", "DISK_BLOCK", "INQUIRY", "data_length", "is_sent", "read_10", "write_10"]
+__all__ = [
+    "COMMAND_BLOCKS",
+    "DISC_BLOCK",
+    "DISK_BLOCK",
+    "INQUIRY",
+    "data_length",
+    "is_sent",
+    "read_10",
+    "write_10",
+]
 
 DISK_BLOCK: Final = 512
 DISC_BLOCK: Final = 2048
@@ -55,7 +64,7 @@ def write_10(block: int, count: int) -> bytes:
 
 
 def data_length(command: bytes, block: int = DISK_BLOCK) -> int:
-    """Return how many bytes a command block asks for, or sends; `block` is the size of the medium's."""
+    """Return how many bytes a command asks for, or sends; `block` is the size of the medium's."""
     code = command[0]
     if code in (0x28, 0x2A):
         return int.from_bytes(command[7:9]) * block

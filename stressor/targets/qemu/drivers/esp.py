@@ -25,14 +25,26 @@ _COUNT_LOW, _COUNT_MIDDLE, _FIFO, _COMMAND, _STATUS, _INTERRUPT, _STEP, _FLAGS, 
     0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C, 0x38,
 )  # fmt: skip
 _CONTROL_1, _CLOCK, _CONTROL_2, _CONTROL_3, _CONTROL_4 = 0x20, 0x24, 0x2C, 0x30, 0x34
-_DMA_COMMAND, _DMA_COUNT, _DMA_ADDRESS, _DMA_LEFT, _DMA_AT, _DMA_STATUS = 0x40, 0x44, 0x48, 0x4C, 0x50, 0x54
+_DMA_COMMAND, _DMA_COUNT, _DMA_ADDRESS, _DMA_LEFT, _DMA_AT, _DMA_STATUS = (
+    0x40,
+    0x44,
+    0x48,
+    0x4C,
+    0x50,
+    0x54,
+)
 _CLEAR_FIFO, _RESET, _RESET_BUS, _TRANSFER, _COMPLETE, _ACCEPT, _PAD, _SET_ATTENTION = (
     0x01, 0x02, 0x03, 0x10, 0x11, 0x12, 0x18, 0x1A,
 )  # fmt: skip
 _BY_DMA = 0x80
 _START, _TO_MEMORY = 0x03, 0x80
 _DATA_OUT, _DATA_IN, _COMMAND_PHASE, _STATUS_PHASE, _MESSAGE_OUT, _MESSAGE_IN = 0, 1, 2, 3, 6, 7
-_SELECTIONS: Final = {"without attention": 0x41, "with attention": 0x42, "and stop": 0x43, "three": 0x46}
+_SELECTIONS: Final = {
+    "without attention": 0x41,
+    "with attention": 0x42,
+    "and stop": 0x43,
+    "three": 0x46,
+}
 _BUFFER: Final = 16384
 
 _TARGETS: Final = st.sampled_from([0, 0, 1, 1, 5])
@@ -54,7 +66,9 @@ class Am53C974(Driver):
         self.buffer = self.allocate(_BUFFER)
         self.block = self.allocate(64, 64)
 
-    @operation(enhanced=st.booleans(), clock=st.integers(0, 7), control=st.sampled_from([0x07, 0x47]))
+    @operation(
+        enhanced=st.booleans(), clock=st.integers(0, 7), control=st.sampled_from([0x07, 0x47])
+    )
     def start(self, enhanced: bool, clock: int, control: int) -> None:
         for command in (_RESET, 0, _CLEAR_FIFO):
             self._write(_COMMAND, command)
@@ -65,7 +79,12 @@ class Am53C974(Driver):
         self._write(_CONTROL_4, 0)
         self._show()
 
-    @operation(target=_TARGETS, command=COMMAND_BLOCKS, way=st.sampled_from(sorted(_SELECTIONS)), dma=st.booleans())
+    @operation(
+        target=_TARGETS,
+        command=COMMAND_BLOCKS,
+        way=st.sampled_from(sorted(_SELECTIONS)),
+        dma=st.booleans(),
+    )
     def select(self, target: int, command: bytes, way: str, dma: bool) -> None:
         """Select a target and send it a command block: section 4.6.3."""
         self._select(target, command, way, dma)
@@ -114,7 +133,11 @@ class Am53C974(Driver):
             self.registers.show(_FIFO, 1)
         self.registers.show(_FLAGS, 1)
 
-    @operation(command=st.sampled_from([0x00, _CLEAR_FIFO, _SET_ATTENTION, 0x1B, 0x44, 0x45, 0x90, _PAD, 0x98, _TRANSFER]))
+    @operation(
+        command=st.sampled_from(
+            [0x00, _CLEAR_FIFO, _SET_ATTENTION, 0x1B, 0x44, 0x45, 0x90, _PAD, 0x98, _TRANSFER]
+        )
+    )
     def command(self, command: int) -> None:
         self._write(_COMMAND, command)
         self.settle()
@@ -138,7 +161,9 @@ class Am53C974(Driver):
         self._show()
 
     def _select(self, target: int, command: bytes, way: str, dma: bool) -> None:
-        messages = {"without attention": b"", "three": bytes([0xC0, 0x20, 0])}.get(way, bytes([0x80]))
+        messages = {"without attention": b"", "three": bytes([0xC0, 0x20, 0])}.get(
+            way, bytes([0x80])
+        )
         data = messages + command
         self._write(_COMMAND, _CLEAR_FIFO)
         self._write(_STATUS, target)  # the destination, when written

@@ -57,7 +57,9 @@ class Floppy(Driver):
     }  # fmt: skip
     weights = {"transfer": 4, "execute": 3, "take": 2, "give": 2, "begin": 2, "set_output": 0.5}
 
-    @operation(rate=st.sampled_from([0, 1, 2, 3, 3, 3]), motors=st.integers(0, 15), dma=st.booleans())
+    @operation(
+        rate=st.sampled_from([0, 1, 2, 3, 3, 3]), motors=st.integers(0, 15), dma=st.booleans()
+    )
     def start(self, rate: int, motors: int, dma: bool) -> None:
         """Leave reset, sense the four interrupts of it, set rate and mode."""
         self._write(_OUTPUT, 0)
@@ -81,8 +83,17 @@ class Floppy(Driver):
         """Send the first bytes of a command."""
         self._send(command[:count])
 
-    @operation(code=_TRANSFERS, track=st.sampled_from([0, 5, 79]), sector=st.sampled_from([1, 2, 18, 19]), head=st.integers(0, 1), last=st.sampled_from([1, 18]), count=_BYTES)
-    def transfer(self, code: int, track: int, sector: int, head: int, last: int, count: int) -> None:
+    @operation(
+        code=_TRANSFERS,
+        track=st.sampled_from([0, 5, 79]),
+        sector=st.sampled_from([1, 2, 18, 19]),
+        head=st.integers(0, 1),
+        last=st.sampled_from([1, 18]),
+        count=_BYTES,
+    )
+    def transfer(
+        self, code: int, track: int, sector: int, head: int, last: int, count: int
+    ) -> None:
         """Seek, send a command with data, and move the first bytes of these."""
         self._send(bytes([0x03, 0xAF, 0x02 | _NO_DMA]))
         self._send(bytes([0x0F, head << 2, track]))

@@ -1,4 +1,4 @@
-"""The two IDE channels of a PC: commands with data by ports and by bus master, all at once and in parts.
+"""The two IDE channels of a PC: data by ports and by bus master, all at once and in parts.
 
 Sources: ATA/ATAPI-6, chapter 7 (registers), 8 (commands), 9 (protocols); SFF-8038i 1.0, chapters 2
 and 3 (bus master registers and descriptors); Intel 82371SB (PIIX3), section 2.3 (where they are).
@@ -26,11 +26,28 @@ _COUNTS: Final = st.sampled_from([1, 2, 3, 16])
 _WORDS: Final = st.sampled_from([0, 1, 2, 127, 255, 256, 300])
 _UNIT: Final = st.sampled_from([0, 0, 0, 1])
 _PIECES: Final = st.sampled_from([1, 2, 3])
-_WITHOUT_DATA: Final = [0x00, 0x08, 0x40, 0x90, 0x91, 0xB0, 0xC6, 0xE0, 0xE1, 0xE5, 0xE6, 0xE7, 0xEA, 0xEF, 0xF8, 0x27]
+_WITHOUT_DATA: Final = [
+    0x00,
+    0x08,
+    0x40,
+    0x90,
+    0x91,
+    0xB0,
+    0xC6,
+    0xE0,
+    0xE1,
+    0xE5,
+    0xE6,
+    0xE7,
+    0xEA,
+    0xEF,
+    0xF8,
+    0x27,
+]
 
 
 class _Channel(Driver):
-    """What both channels take. Each transfer by ports stops after some words, and can be gone on with."""
+    """What both channels take. A transfer by ports stops after some words, and can be gone on with."""
 
     names = {
         _DATA: "data", _FEATURES: "error", _COUNT: "sector count", _LOW: "LBA low", _MIDDLE: "LBA middle",
@@ -49,13 +66,25 @@ class _Channel(Driver):
         self._command(0xA1 if packet else 0xEC, unit)
         self._take(words)
 
-    @operation(command=st.sampled_from([0x20, 0xC4, 0x24, 0x29]), unit=_UNIT, sector=_SECTORS, count=_COUNTS, words=_WORDS)
+    @operation(
+        command=st.sampled_from([0x20, 0xC4, 0x24, 0x29]),
+        unit=_UNIT,
+        sector=_SECTORS,
+        count=_COUNTS,
+        words=_WORDS,
+    )
     def read(self, command: int, unit: int, sector: int, count: int, words: int) -> None:
         """Read by ports: READ SECTORS, READ MULTIPLE, and both extended."""
         self._command(command, unit, sector, count)
         self._take(words)
 
-    @operation(command=st.sampled_from([0x30, 0xC5, 0x34, 0x39]), unit=_UNIT, sector=_SECTORS, count=_COUNTS, words=_WORDS)
+    @operation(
+        command=st.sampled_from([0x30, 0xC5, 0x34, 0x39]),
+        unit=_UNIT,
+        sector=_SECTORS,
+        count=_COUNTS,
+        words=_WORDS,
+    )
     def write(self, command: int, unit: int, sector: int, count: int, words: int) -> None:
         self._command(command, unit, sector, count)
         self._give(words)
@@ -70,8 +99,25 @@ class _Channel(Driver):
         """Write on where a transfer stopped."""
         self._give(words)
 
-    @operation(extended=st.booleans(), write=st.booleans(), unit=_UNIT, sector=_SECTORS, count=_COUNTS, pieces=_PIECES, start=st.booleans())
-    def transfer(self, extended: bool, write: bool, unit: int, sector: int, count: int, pieces: int, start: bool) -> None:
+    @operation(
+        extended=st.booleans(),
+        write=st.booleans(),
+        unit=_UNIT,
+        sector=_SECTORS,
+        count=_COUNTS,
+        pieces=_PIECES,
+        start=st.booleans(),
+    )
+    def transfer(
+        self,
+        extended: bool,
+        write: bool,
+        unit: int,
+        sector: int,
+        count: int,
+        pieces: int,
+        start: bool,
+    ) -> None:
         """Transfer by bus master; without `start` the drive waits for it."""
         command = (0x35 if extended else 0xCA) if write else (0x25 if extended else 0xC8)
         self._abandon()
@@ -91,7 +137,13 @@ class _Channel(Driver):
         self.settle()
         self._show()
 
-    @operation(command=COMMAND_BLOCKS, sent=st.sampled_from([0, 1, 5, 6, 6, 6]), dma=st.booleans(), limit=st.sampled_from([12, 512, 2048, 0xFFFE]), words=_WORDS)
+    @operation(
+        command=COMMAND_BLOCKS,
+        sent=st.sampled_from([0, 1, 5, 6, 6, 6]),
+        dma=st.booleans(),
+        limit=st.sampled_from([12, 512, 2048, 0xFFFE]),
+        words=_WORDS,
+    )
     def packet(self, command: bytes, sent: int, dma: bool, limit: int, words: int) -> None:
         """Send a packet command, or the first `sent` words of it."""
         self._abandon()
@@ -112,15 +164,23 @@ class _Channel(Driver):
         else:
             self._take(words)
 
-    @operation(command=st.sampled_from(_WITHOUT_DATA), features=st.sampled_from([0x02, 0x03, 0x82, 0x90, 0xD8, 0xDA]),
-               unit=_UNIT, count=st.sampled_from([0, 1, 8, 16, 0x0C, 0x22, 0x45]))  # fmt: skip
+    @operation(
+        command=st.sampled_from(_WITHOUT_DATA),
+        features=st.sampled_from([0x02, 0x03, 0x82, 0x90, 0xD8, 0xDA]),
+        unit=_UNIT,
+        count=st.sampled_from([0, 1, 8, 16, 0x0C, 0x22, 0x45]),
+    )
     def control(self, command: int, features: int, unit: int, count: int) -> None:
         """Send a command without data: set features, set multiple, seek, standby, ..."""
         self._write(_FEATURES, features)
         self._command(command, unit, 1, count)
         self._show()
 
-    @operation(unit=_UNIT, register=st.sampled_from([_FEATURES, _COUNT, _LOW, _MIDDLE, _HIGH]), value=st.integers(0, 255))
+    @operation(
+        unit=_UNIT,
+        register=st.sampled_from([_FEATURES, _COUNT, _LOW, _MIDDLE, _HIGH]),
+        value=st.integers(0, 255),
+    )
     def set_register(self, unit: int, register: int, value: int) -> None:
         """Write half of what a command needs."""
         self._write(_DEVICE, 0xE0 | unit << 4)
@@ -150,8 +210,20 @@ class _Channel(Driver):
 
     def _command(self, command: int, unit: int, sector: int = 0, count: int = 0) -> None:
         self._abandon()
-        if command in (0x24, 0x25, 0x29, 0x34, 0x35, 0x39):  # 48 bits: what was written before counts too
-            for register, value in ((_COUNT, count >> 8), (_LOW, sector >> 24), (_MIDDLE, 0), (_HIGH, 0)):
+        if command in (
+            0x24,
+            0x25,
+            0x29,
+            0x34,
+            0x35,
+            0x39,
+        ):  # 48 bits: what was written before counts too
+            for register, value in (
+                (_COUNT, count >> 8),
+                (_LOW, sector >> 24),
+                (_MIDDLE, 0),
+                (_HIGH, 0),
+            ):
                 self._write(register, value)
         self._write(_COUNT, count)
         for register, shift in ((_LOW, 0), (_MIDDLE, 8), (_HIGH, 16)):

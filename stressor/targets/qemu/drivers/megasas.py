@@ -69,8 +69,17 @@ class Megasas(Driver):
         self.registers.write(_MASK, 0 if enabled else 0xFFFFFFFF)
         self._show()
 
-    @operation(slot=_SLOT, target=_TARGETS, command=COMMAND_BLOCKS, physical=st.booleans(), posted=st.booleans(), pieces=st.integers(1, 2))
-    def send(self, slot: int, target: int, command: bytes, physical: bool, posted: bool, pieces: int) -> None:
+    @operation(
+        slot=_SLOT,
+        target=_TARGETS,
+        command=COMMAND_BLOCKS,
+        physical=st.booleans(),
+        posted=st.booleans(),
+        pieces=st.integers(1, 2),
+    )
+    def send(
+        self, slot: int, target: int, command: bytes, physical: bool, posted: bool, pieces: int
+    ) -> None:
         """Pass a command block to a drive."""
         length = min(data_length(command, DISC_BLOCK if target == 1 else DISK_BLOCK), _BUFFER)
         direction = (_TO_DEVICE if is_sent(command) else _TO_HOST) if length else 0
@@ -81,8 +90,17 @@ class Megasas(Driver):
         )  # fmt: skip
         self._post(slot)
 
-    @operation(slot=_SLOT, write=st.booleans(), target=_TARGETS, block=st.sampled_from([0, 1, 0x1FFFF, 0x20000]), count=st.sampled_from([1, 2, 8]), pieces=st.integers(1, 2))
-    def transfer(self, slot: int, write: bool, target: int, block: int, count: int, pieces: int) -> None:
+    @operation(
+        slot=_SLOT,
+        write=st.booleans(),
+        target=_TARGETS,
+        block=st.sampled_from([0, 1, 0x1FFFF, 0x20000]),
+        count=st.sampled_from([1, 2, 8]),
+        pieces=st.integers(1, 2),
+    )
+    def transfer(
+        self, slot: int, write: bool, target: int, block: int, count: int, pieces: int
+    ) -> None:
         """Read or write blocks of a logical drive."""
         body = struct.pack("<IIII", self.sense, 0, block, 0)
         length = max(1, count) * DISK_BLOCK
@@ -92,7 +110,12 @@ class Megasas(Driver):
         )  # fmt: skip
         self._post(slot)
 
-    @operation(slot=_SLOT, opcode=_OPCODES, length=st.sampled_from([0, 8, 64, 512, 2048]), box=st.integers(0, 3))
+    @operation(
+        slot=_SLOT,
+        opcode=_OPCODES,
+        length=st.sampled_from([0, 8, 64, 512, 2048]),
+        box=st.integers(0, 3),
+    )
     def direct(self, slot: int, opcode: int, length: int, box: int) -> None:
         """Send a direct command to the firmware; some stay with it for later."""
         body = struct.pack("<IIII", opcode, box, 0, 0)
@@ -149,7 +172,9 @@ class Megasas(Driver):
         producer, consumer = self.information + 56, self.information + 60
         self.memory.write(
             self.information,
-            struct.pack("<IIIIIIII", 0, entries, self.queue, 0, producer, 0, consumer, 0).ljust(64, b"\0"),
+            struct.pack("<IIIIIIII", 0, entries, self.queue, 0, producer, 0, consumer, 0).ljust(
+                64, b"\0"
+            ),
         )
         self.memory.fill(self.queue, 256)
         self._frame(0, _INIT, struct.pack("<IIIIII", self.information, 0, 0, 0, 0, 0), 0)
@@ -174,7 +199,11 @@ class Megasas(Driver):
         pieces = min(pieces, length) or 1
         size = length // pieces
         places = b"".join(
-            struct.pack("<II", self.buffer + piece * size, size if piece < pieces - 1 else length - piece * size)
+            struct.pack(
+                "<II",
+                self.buffer + piece * size,
+                size if piece < pieces - 1 else length - piece * size,
+            )
             for piece in range(pieces)
         )
         header = struct.pack(
@@ -182,7 +211,9 @@ class Megasas(Driver):
             slot, 0, direction | (0 if posted else _UNPOSTED), 0, length if counted is None else counted,
         )  # fmt: skip
         self.memory.fill(self.buffer, 512, 0xA5)
-        self.memory.write(self.frames + slot * _FRAME, (header + body + places).ljust(_FRAME, b"\0"))
+        self.memory.write(
+            self.frames + slot * _FRAME, (header + body + places).ljust(_FRAME, b"\0")
+        )
 
     def _post(self, slot: int, *, wide: bool = False) -> None:
         if not self.started:

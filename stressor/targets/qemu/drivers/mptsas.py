@@ -39,7 +39,9 @@ _TARGETS: Final = st.sampled_from([0, 0, 1, 1, 5])
 
 
 def _init_message() -> bytes:
-    return struct.pack("<BBBBBBBBIHHIIHHI", 4, 0, 0, _INIT, 0, 8, 1, 0, 1, _FRAME, 0, 0, 0, 0x0105, 0, 0)
+    return struct.pack(
+        "<BBBBBBBBIHHIIHHI", 4, 0, 0, _INIT, 0, 8, 1, 0, 1, _FRAME, 0, 0, 0, 0x0105, 0, 0
+    )
 
 
 def _short_message(function: int) -> bytes:
@@ -64,14 +66,21 @@ _NAMES: Final = st.sampled_from(sorted(_MESSAGES))
 
 
 class Mptsas(Driver):
-    """One adapter. Handshakes stop after some words, in both directions, and can be gone on with."""
+    """One adapter. Handshakes stop after some words, both ways, and can be gone on with."""
 
     region = "mptsas-mmio"
     names = {
         _DOORBELL: "doorbell", _DIAGNOSTIC: "host diagnostic", _STATUS: "interrupt status",
         _MASK: "interrupt mask", _REPLIES: "reply queue",
     }  # fmt: skip
-    weights = {"send": 4, "handshake": 3, "post": 2, "configure": 2, "reset_unit": 0.5, "diagnose": 0.5}
+    weights = {
+        "send": 4,
+        "handshake": 3,
+        "post": 2,
+        "configure": 2,
+        "reset_unit": 0.5,
+        "diagnose": 0.5,
+    }
 
     def __init__(self) -> None:
         self.requests = self.allocate(_REQUEST_FRAMES * _FRAME, 256)
@@ -86,7 +95,11 @@ class Mptsas(Driver):
         self._start()
         self.registers.write(_MASK, mask)
 
-    @operation(name=_NAMES, words=st.sampled_from([1, 2, 3, 6, 6, 6]), answers=st.sampled_from([0, 1, 2, 40]))
+    @operation(
+        name=_NAMES,
+        words=st.sampled_from([1, 2, 3, 6, 6, 6]),
+        answers=st.sampled_from([0, 1, 2, 40]),
+    )
     def handshake(self, name: str, words: int, answers: int) -> None:
         """Send a message through the doorbell, or its first words; read some of the reply."""
         message = _MESSAGES.get(name, _MESSAGES["facts"])
@@ -105,7 +118,13 @@ class Mptsas(Driver):
         """Read on in a reply."""
         self._answers(answers)
 
-    @operation(slot=_SLOT, target=_TARGETS, command=COMMAND_BLOCKS, wide=st.booleans(), pieces=st.integers(1, 2))
+    @operation(
+        slot=_SLOT,
+        target=_TARGETS,
+        command=COMMAND_BLOCKS,
+        wide=st.booleans(),
+        pieces=st.integers(1, 2),
+    )
     def send(self, slot: int, target: int, command: bytes, wide: bool, pieces: int) -> None:
         """Send a command block to a drive, through the request queue."""
         length = min(data_length(command, DISC_BLOCK if target == 1 else DISK_BLOCK), _BUFFER)
@@ -122,7 +141,13 @@ class Mptsas(Driver):
         """Send a message through the request queue."""
         self._post(slot, _MESSAGES.get(name, _MESSAGES["facts"]))
 
-    @operation(slot=_SLOT, kind=st.sampled_from([0, 1, 2, 9, 0x0F, 0x10, 0x11, 0x12, 0x13]), page=st.integers(0, 4), action=st.sampled_from([0, 1, 5, 6]), address=st.sampled_from([0, 1, 0xFFFF, 0x10000]))
+    @operation(
+        slot=_SLOT,
+        kind=st.sampled_from([0, 1, 2, 9, 0x0F, 0x10, 0x11, 0x12, 0x13]),
+        page=st.integers(0, 4),
+        action=st.sampled_from([0, 1, 5, 6]),
+        address=st.sampled_from([0, 1, 0xFFFF, 0x10000]),
+    )
     def configure(self, slot: int, kind: int, page: int, action: int, address: int) -> None:
         """Ask for a configuration page, of a plain or (0x0F) an extended kind."""
         plain, extended = (kind, 0) if kind < 0x10 else (0x0F, kind)

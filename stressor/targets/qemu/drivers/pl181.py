@@ -18,7 +18,15 @@ __all__ = ["Pl181"]
 _POWER, _CLOCK, _ARGUMENT, _COMMAND, _RESPONSE_COMMAND, _RESPONSE, _TIMER, _LENGTH, _CONTROL = (
     0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x24, 0x28, 0x2C,
 )  # fmt: skip
-_LEFT, _STATUS, _CLEAR, _MASK, _SELECT, _FIFO_COUNT, _FIFO = 0x30, 0x34, 0x38, 0x3C, 0x44, 0x48, 0x80
+_LEFT, _STATUS, _CLEAR, _MASK, _SELECT, _FIFO_COUNT, _FIFO = (
+    0x30,
+    0x34,
+    0x38,
+    0x3C,
+    0x44,
+    0x48,
+    0x80,
+)
 _ENABLE, _RESPONDS, _LONG = 0x400, 0x40, 0x80
 _DATA, _TO_HOST, _STREAM, _DMA = 1, 2, 4, 8
 
@@ -40,7 +48,9 @@ class Pl181(CardHost):
     def __init__(self) -> None:
         self.powered = False
 
-    @operation(mask=st.sampled_from([0, 0x1FFFFF, 0xFC000]), clock=st.sampled_from([0x100, 0x1FF, 0x4FF]))
+    @operation(
+        mask=st.sampled_from([0, 0x1FFFFF, 0xFC000]), clock=st.sampled_from([0x100, 0x1FF, 0x4FF])
+    )
     def start(self, mask: int, clock: int) -> None:
         self._power(clock)
         self.registers.write(_MASK, mask)
@@ -57,7 +67,12 @@ class Pl181(CardHost):
         self._transfer(24 if count == 1 else 25, block, count, 0, early)
         self._give(words)
 
-    @operation(index=st.sampled_from([6, 13, 22, 51]), application=st.booleans(), size=st.sampled_from([4, 8, 64]), words=st.sampled_from([0, 1, 2, 16]))
+    @operation(
+        index=st.sampled_from([6, 13, 22, 51]),
+        application=st.booleans(),
+        size=st.sampled_from([4, 8, 64]),
+        words=st.sampled_from([0, 1, 2, 16]),
+    )
     def read_register(self, index: int, application: bool, size: int, words: int) -> None:
         """Read what a card sends as a block: SCR, SD status, switch status, written blocks."""
         self.make_ready()
@@ -77,7 +92,12 @@ class Pl181(CardHost):
         """Write on where a transfer stopped."""
         self._give(words)
 
-    @operation(length=st.sampled_from([4, 64, 512, 1024, 0xFFFF]), to_host=st.booleans(), stream=st.booleans(), dma=st.booleans())
+    @operation(
+        length=st.sampled_from([4, 64, 512, 1024, 0xFFFF]),
+        to_host=st.booleans(),
+        stream=st.booleans(),
+        dma=st.booleans(),
+    )
     def enable_data(self, length: int, to_host: bool, stream: bool, dma: bool) -> None:
         """Enable the data path for what the card is doing."""
         flags = (_TO_HOST if to_host else 0) | (_STREAM if stream else 0) | (_DMA if dma else 0)

@@ -28,7 +28,13 @@ _KICK: Final = {"other": 0x3014, "transfer": 0x4018}
 _RESET_ADAPTER, _SETUP_RINGS, _RESET_BUS, _RESET_DEVICE, _ABORT, _CONFIGURE, _SETUP_MESSAGES = (
     1, 3, 4, 5, 6, 7, 8,
 )  # fmt: skip
-_LENGTHS: Final = {_SETUP_RINGS: 132, _RESET_DEVICE: 3, _ABORT: 4, _CONFIGURE: 6, _SETUP_MESSAGES: 34}
+_LENGTHS: Final = {
+    _SETUP_RINGS: 132,
+    _RESET_DEVICE: 3,
+    _ABORT: 4,
+    _CONFIGURE: 6,
+    _SETUP_MESSAGES: 34,
+}
 """Words of data behind each command that has some."""
 _PAGE: Final = 4096
 _PAGES: Final = 2
@@ -45,7 +51,14 @@ class Pvscsi(Driver):
 
     region = "pvscsi-io"
     names = {_STATUS: "command status", _INTERRUPTS: "interrupt status", _MASK: "interrupt mask"}
-    weights = {"submit": 6, "kick": 2, "reset": 0.5, "reset_device": 0.5, "abort": 0.5, "more_data": 0.5}
+    weights = {
+        "submit": 6,
+        "kick": 2,
+        "reset": 0.5,
+        "reset_device": 0.5,
+        "abort": 0.5,
+        "more_data": 0.5,
+    }
 
     def __init__(self) -> None:
         self.state = self.allocate(_PAGE)
@@ -58,7 +71,9 @@ class Pvscsi(Driver):
         self.produced = 0
         self.pages = 0
 
-    @operation(pages=st.integers(1, _PAGES), messages=st.booleans(), mask=st.sampled_from([0, 1, 3, 15]))
+    @operation(
+        pages=st.integers(1, _PAGES), messages=st.booleans(), mask=st.sampled_from([0, 1, 3, 15])
+    )
     def set_up(self, pages: int, messages: bool, mask: int) -> None:
         self._set_up(pages)
         if messages:
@@ -66,7 +81,12 @@ class Pvscsi(Driver):
         self.registers.write(_MASK, mask)
         self._show()
 
-    @operation(target=_TARGETS, command=COMMAND_BLOCKS, listed=st.booleans(), kick=st.sampled_from(["", "other", "transfer", "transfer"]))
+    @operation(
+        target=_TARGETS,
+        command=COMMAND_BLOCKS,
+        listed=st.booleans(),
+        kick=st.sampled_from(["", "other", "transfer", "transfer"]),
+    )
     def submit(self, target: int, command: bytes, listed: bool, kick: str) -> None:
         """Put a request into the ring, and tell the device of it or not yet."""
         if not self.pages:
@@ -128,7 +148,11 @@ class Pvscsi(Driver):
         self.registers.write(_MASK, mask)
 
     def _set_up(self, pages: int) -> None:
-        for address, size in ((self.state, 256), (self.requests, _PAGES * _PAGE), (self.completions, _PAGES * _PAGE)):
+        for address, size in (
+            (self.state, 256),
+            (self.requests, _PAGES * _PAGE),
+            (self.completions, _PAGES * _PAGE),
+        ):
             self.memory.fill(address, size)
         data = [pages, pages, self.state // _PAGE, 0]
         for ring in (self.requests, self.completions):
@@ -147,7 +171,10 @@ class Pvscsi(Driver):
             flags |= _LIST
             address = self.list
             half = length // 2
-            self.memory.write(self.list, struct.pack("<QIIQII", self.buffer, half, 0, self.buffer + half, length - half, 0))
+            self.memory.write(
+                self.list,
+                struct.pack("<QIIQII", self.buffer, half, 0, self.buffer + half, length - half, 0),
+            )
         self.memory.fill(self.buffer, 512, 0xA5)
         request = struct.pack(
             "<QQQQII16sB8sBBBB", self.produced, address, length, self.sense, 96, flags,

@@ -20,12 +20,14 @@ BLOCK: Final = 512
 NONE, R1, R1B, R2, R3 = range(5)
 """Responses: none; a card's status; the same with busy; 128 bits; without a checksum."""
 
+_COMMANDS: Final = (0, 2, 3, 8, 11, 12, 15, 16, 23, 28, 29, 32, 33, 38, 55, 58)
 _TRANSFER: Final = 4
 _RECEIVING: Final = 6
 
 
 class CardHost(Driver):
-    """What is the same with every controller. One derives from it and says how a command is sent."""
+    """What is the same with every controller; one derives from it and says how to send a command."""
+
     weights = {"identify": 0.5, "other_command": 0.5, "application_command": 0.5, "select": 0.5}
 
     rca = 0
@@ -58,18 +60,26 @@ class CardHost(Driver):
     def select(self, select: bool) -> None:
         self.send(7, self.rca << 16 if select else 0, R1B if select else NONE)
 
-    @operation(index=st.sampled_from([0, 2, 3, 8, 11, 12, 15, 16, 23, 28, 29, 32, 33, 38, 55, 58]), argument=st.sampled_from([0, 1, 8, 16, 512, 0x1AA, 0x10000, 0xFFFFFFFF]),
-               response=st.sampled_from([NONE, R1, R1, R1B, R2]))  # fmt: skip
+    @operation(
+        index=st.sampled_from(_COMMANDS),
+        argument=st.sampled_from([0, 1, 8, 16, 512, 0x1AA, 0x10000, 0xFFFFFFFF]),
+        response=st.sampled_from([NONE, R1, R1, R1B, R2]),
+    )
     def other_command(self, index: int, argument: int, response: int) -> None:
         self.send(index, argument, response)
 
-    @operation(index=st.sampled_from([6, 13, 22, 23, 41, 42, 51]), argument=st.sampled_from([0, 1, 2, 0x40FF8000]))
+    @operation(
+        index=st.sampled_from([6, 13, 22, 23, 41, 42, 51]),
+        argument=st.sampled_from([0, 1, 2, 0x40FF8000]),
+    )
     def application_command(self, index: int, argument: int) -> None:
         """Send an application command whose data, if it has some, nobody fetches."""
         self.send(55, self.rca << 16, R1)
         self.send(index, argument, R1)
 
-    @operation(first=st.sampled_from([0, 1, 64]), count=st.sampled_from([1, 8, 64]), finish=st.booleans())
+    @operation(
+        first=st.sampled_from([0, 1, 64]), count=st.sampled_from([1, 8, 64]), finish=st.booleans()
+    )
     def erase(self, first: int, count: int, finish: bool) -> None:
         self.make_ready()
         self.send(32, first * BLOCK, R1)

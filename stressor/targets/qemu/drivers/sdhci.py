@@ -32,7 +32,7 @@ _WAYS: Final = st.sampled_from(["port", "port", "sdma", "adma"])
 
 
 class Sdhci(CardHost):
-    """A controller with one slot. Transfers by port stop after some words, and can be gone on with."""
+    """A controller with one slot. A transfer by port stops after some words; others go on with it."""
 
     region = "sdhci"
     names = {
@@ -40,30 +40,93 @@ class Sdhci(CardHost):
         _PORT: "buffer data port", _STATE: "present state", _STATUS: "interrupt status",
         _ERRORS: "error status", _AUTO: "auto command status", _TABLE: "ADMA address", _GAP: "block gap",
     }  # fmt: skip
-    weights = {"read": 4, "write": 4, "take": 2, "give": 2, "reset": 0.5, "start": 0.5, **CardHost.weights}
+    weights = {
+        "read": 4,
+        "write": 4,
+        "take": 2,
+        "give": 2,
+        "reset": 0.5,
+        "start": 0.5,
+        **CardHost.weights,
+    }
 
     def __init__(self) -> None:
         self.buffer = self.allocate(_BUFFER)
         self.table = self.allocate(64, 64)
         self.powered = False
 
-    @operation(signalled=st.sampled_from([0, 0x1FF, 0xFFFFFFFF]), enabled=st.sampled_from([0xFFFFFFFF, 0x01FF00FF]))
+    @operation(
+        signalled=st.sampled_from([0, 0x1FF, 0xFFFFFFFF]),
+        enabled=st.sampled_from([0xFFFFFFFF, 0x01FF00FF]),
+    )
     def start(self, signalled: int, enabled: int) -> None:
         self._start(enabled)
         self.registers.write(_SIGNALLED, signalled)
 
-    @operation(way=_WAYS, block=_BLOCKS, count=_COUNTS, words=_WORDS, automatic=st.booleans(), boundary=st.sampled_from([0, 0, 1, 7]), offset=st.sampled_from([0, 0, 4096 - 256]))
-    def read(self, way: str, block: int, count: int, words: int, automatic: bool, boundary: int, offset: int) -> None:
-        """Read blocks; by port only the first `words`, by SDMA up to the first boundary of its buffer."""
-        self._transfer(17 if count == 1 else 18, way, block * BLOCK, max(1, count), automatic, boundary, offset, to_host=True)
+    @operation(
+        way=_WAYS,
+        block=_BLOCKS,
+        count=_COUNTS,
+        words=_WORDS,
+        automatic=st.booleans(),
+        boundary=st.sampled_from([0, 0, 1, 7]),
+        offset=st.sampled_from([0, 0, 4096 - 256]),
+    )
+    def read(
+        self,
+        way: str,
+        block: int,
+        count: int,
+        words: int,
+        automatic: bool,
+        boundary: int,
+        offset: int,
+    ) -> None:
+        """Read blocks; by port the first `words`, by SDMA up to the first boundary of its buffer."""
+        self._transfer(
+            17 if count == 1 else 18,
+            way,
+            block * BLOCK,
+            max(1, count),
+            automatic,
+            boundary,
+            offset,
+            to_host=True,
+        )
         if way == "port":
             self._take(words)
         else:
             self._show_data(min(count * BLOCK, _BUFFER))
 
-    @operation(way=_WAYS, block=_BLOCKS, count=_COUNTS, words=_WORDS, automatic=st.booleans(), boundary=st.sampled_from([0, 0, 1, 7]), offset=st.sampled_from([0, 0, 4096 - 256]))
-    def write(self, way: str, block: int, count: int, words: int, automatic: bool, boundary: int, offset: int) -> None:
-        self._transfer(24 if count == 1 else 25, way, block * BLOCK, max(1, count), automatic, boundary, offset, to_host=False)
+    @operation(
+        way=_WAYS,
+        block=_BLOCKS,
+        count=_COUNTS,
+        words=_WORDS,
+        automatic=st.booleans(),
+        boundary=st.sampled_from([0, 0, 1, 7]),
+        offset=st.sampled_from([0, 0, 4096 - 256]),
+    )
+    def write(
+        self,
+        way: str,
+        block: int,
+        count: int,
+        words: int,
+        automatic: bool,
+        boundary: int,
+        offset: int,
+    ) -> None:
+        self._transfer(
+            24 if count == 1 else 25,
+            way,
+            block * BLOCK,
+            max(1, count),
+            automatic,
+            boundary,
+            offset,
+            to_host=False,
+        )
         if way == "port":
             self._give(words)
 
@@ -84,7 +147,12 @@ class Sdhci(CardHost):
         self.settle()
         self._show_data(_BUFFER)
 
-    @operation(index=st.sampled_from([6, 8, 13, 22, 30, 42, 51, 56]), application=st.booleans(), size=st.sampled_from([4, 8, 64, 512]), words=st.sampled_from([0, 1, 2, 16]))
+    @operation(
+        index=st.sampled_from([6, 8, 13, 22, 30, 42, 51, 56]),
+        application=st.booleans(),
+        size=st.sampled_from([4, 8, 64, 512]),
+        words=st.sampled_from([0, 1, 2, 16]),
+    )
     def read_register(self, index: int, application: bool, size: int, words: int) -> None:
         """Read what a card sends as a block: SCR, SD status, switch status, written blocks."""
         self.make_ready()
@@ -153,7 +221,16 @@ class Sdhci(CardHost):
         self.registers.show(_STATUS)
 
     def _transfer(
-        self, index: int, way: str, address: int, count: int, automatic: bool, boundary: int, offset: int, *, to_host: bool
+        self,
+        index: int,
+        way: str,
+        address: int,
+        count: int,
+        automatic: bool,
+        boundary: int,
+        offset: int,
+        *,
+        to_host: bool,
     ) -> None:
         self.make_ready()
         mode = (0 if way == "port" else 1) | (0x10 if to_host else 0)

@@ -110,7 +110,10 @@ class Symbios53C8xx(Driver):
         self._run(self.dispatch)
         self._show_data()
 
-    @operation(phase=st.sampled_from([_DATA_OUT, _DATA_IN, _STATUS, _MESSAGE_IN]), count=st.sampled_from([1, 5, 36, 512]))
+    @operation(
+        phase=st.sampled_from([_DATA_OUT, _DATA_IN, _STATUS, _MESSAGE_IN]),
+        count=st.sampled_from([1, 5, 36, 512]),
+    )
     def move(self, phase: int, count: int) -> None:
         """Move some bytes of one phase; in another one it is a phase mismatch."""
         self._run(self._write([*_move(phase, count, self.buffer), *_interrupt(phase)], 2048))
@@ -122,9 +125,13 @@ class Symbios53C8xx(Driver):
         first = [0x50000000, self.code] if reselect else _WAIT_DISCONNECT
         self._run(self._write([*first, *_interrupt(0x77)], 2048))
 
-    @operation(operator=st.integers(0, 7), register=st.sampled_from([_SCRATCH_A, _SCRATCH_B, _SFBR, _DSA]), data=st.integers(0, 255))
+    @operation(
+        operator=st.integers(0, 7),
+        register=st.sampled_from([_SCRATCH_A, _SCRATCH_B, _SFBR, _DSA]),
+        data=st.integers(0, 255),
+    )
     def compute(self, operator: int, register: int, data: int) -> None:
-        """Modify a register through the arithmetic unit, call and return, and interrupt on the fly."""
+        """Modify a register through the arithmetic unit, call, return, interrupt on the fly."""
         address = self.code + 2048
         change = 0x78000000 | operator << 24 | register << 16 | data << 8
         self._run(self._write([
@@ -205,7 +212,9 @@ class Symbios53C8xx(Driver):
         received = self.messages + 32
         at = self.dispatch
         again = _jump(at)
-        status, message, data_in, data_out, disconnected, done = range(at + 40, at + 40 + 6 * 40, 40)
+        status, message, data_in, data_out, disconnected, done = range(
+            at + 40, at + 40 + 6 * 40, 40
+        )
         script = [
             *_jump_in_phase(_STATUS, status), *_jump_in_phase(_MESSAGE_IN, message),
             *_jump_in_phase(_DATA_IN, data_in), *_jump_in_phase(_DATA_OUT, data_out), *_interrupt(0xBAD),
@@ -226,7 +235,9 @@ class Symbios53C8xx(Driver):
 
     def _write(self, script: list[int], offset: int) -> int:
         """Write a script to memory; return its address."""
-        self.memory.write(self.code + offset, b"".join(word.to_bytes(4, "little") for word in script))
+        self.memory.write(
+            self.code + offset, b"".join(word.to_bytes(4, "little") for word in script)
+        )
         return self.code + offset
 
     def _run(self, address: int) -> None:
@@ -246,6 +257,12 @@ class Symbios53C8xx(Driver):
     def _show(self) -> None:
         for register in (_DBC, _DNAD, _DSP, _DSPS, _TEMP):
             self.registers.show(register)
-        for register in (_ISTAT0, _SSTAT0, _SSTAT1, _SFBR, _DSTAT):  # reading the last takes it back
+        for register in (
+            _ISTAT0,
+            _SSTAT0,
+            _SSTAT1,
+            _SFBR,
+            _DSTAT,
+        ):  # reading the last takes it back
             self.registers.show(register, 1)
         self.registers.show(_SIST1, 1)
