@@ -350,3 +350,22 @@ def test_pl181_reads_in_parts_and_writes() -> None:
     assert [value for name, value in second if name.endswith("(FIFO)")] == [0] * 123
     assert _number(second, "(data counter)") == 0
     assert _number(write, "(status)") & 0x500 == 0x500  # data and block end
+
+
+@pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="no qemu-system-arm on the PATH")
+def test_sdhost_leads_a_card_to_itself_and_reads_in_parts() -> None:
+    card = "-drive if=sd,driver=null-co,read-zeroes=on,size=67108864"
+    regions = "region=bcm2835-sdhost,region=bcm2835_gpio"
+    target = _model(f"qemu:machine=raspi0,memory=512M,{regions} -- {card}").open()
+    try:
+        first = _do(target, "bcm2835-sdhost.read", 1, 1, 5)
+        second = _do(target, "bcm2835-sdhost.take", 123)
+        gone = _do(target, "bcm2835-sdhost.lead_card", False)
+        asked = _do(target, "bcm2835-sdhost.ask", 13, True)
+    finally:
+        target.close()
+
+    assert _number(first, "(host status)") & 1  # data there
+    assert [value for name, value in second if name.endswith("(data)")] == [0] * 123
+    assert _number(gone, "(host status)") & 0x40 == 0
+    assert _number(asked, "(host status)") & 0x40  # nobody answers any more

@@ -17,6 +17,7 @@ from stressor.targets.qemu.drivers.mptsas import Mptsas
 from stressor.targets.qemu.drivers.pl181 import Pl181
 from stressor.targets.qemu.drivers.pvscsi import Pvscsi
 from stressor.targets.qemu.drivers.sdhci import Sdhci
+from stressor.targets.qemu.drivers.sdhost import Sdhost
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
 
@@ -27,6 +28,7 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     PrimaryChannel,
     SecondaryChannel,
     Sdhci,
+    Sdhost,
     Pl181,
     Am53C974,
     Pvscsi,
