@@ -35,6 +35,10 @@ class Careful:
     def _execute(self, target: Target, step: Operation, oracle: Oracle) -> list[object]:
         return self._run(step, oracle, lambda: target.execute([step]))
 
+    def _examine(self, target: Target) -> bytes:
+        """Return what a target's `examine` gives; one that has to save for it may die of that."""
+        return self._run("save", Oracle.SAVE_IS_PURE, target.examine)
+
     def _run(self, what: str | Operation, oracle: Oracle, action: Callable[[], T]) -> T:
         """Run device code; whatever it raises, but refusals, is a divergence that ends the trace.
 

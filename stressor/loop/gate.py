@@ -8,7 +8,7 @@ from stressor.errors import TargetError
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, Oracle
-from stressor.loop.target import StillbornError, Target, TargetType
+from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, Step
 from stressor.loop.watchdog import Hung, Watchdog
 
@@ -82,17 +82,30 @@ class _Gate(Careful):
                     continue
                 answer = self._execute(first, step, Oracle.RUNS_ALONE)
                 other = self._execute(second, step, Oracle.RUNS_ALONE)
-                one, two = (
-                    self._run(step, Oracle.RUNS_ALONE, twin.examine) for twin in (first, second)
-                )  # a machine that ends over an operation may still have answered it
+                one, two = (self._look(twin, step) for twin in (first, second))
                 if answer != other or one != two:
                     return self._nondeterministic(first, second, step, answer, other)
         except Stop:
-            return next(iter(self._ledger.found.values()))
+            return next(iter(self._ledger.found.values()), None)
         finally:
             first.close()
             second.close()
         return None
+
+    def _look(self, twin: Target, step: Operation) -> bytes:
+        """Return what a twin's `examine` gives; one that ends over an operation may still have
+        answered it."""
+
+        def look() -> bytes | None:
+            try:
+                return twin.examine()
+            except DiedOfSavingError:  # which is the business of a save
+                return None
+
+        seen = self._run(step, Oracle.RUNS_ALONE, look)
+        if seen is None:
+            raise Stop
+        return seen
 
     def _nondeterministic(
         self,

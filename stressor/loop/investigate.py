@@ -106,7 +106,7 @@ class _Investigation(Careful):
 
     def _drifted(self, subject: Target, twin: Target) -> None:
         """Tell of state that parted since the last cycle, though every answer was alike so far."""
-        if self._ledger.mode is None or not self._checks.alike or subject.examine() == twin.examine():
+        if self._ledger.mode is None or not self._checks.alike or self._examine(subject) == twin.examine():
             return
         changes = self._ledger.changes(subject, twin.attributes(), subject.attributes(), {})
         if changes:
@@ -138,7 +138,7 @@ class _Investigation(Careful):
         subject.stop()
         self._drifted(subject, twin)
         before = self._before(subject, twin)
-        digest = subject.examine()
+        digest = self._examine(subject)
         self._invariant(subject, "before save")
         snapshot = self._save(subject)
         if checks.pure:
@@ -165,7 +165,7 @@ class _Investigation(Careful):
 
     def _before(self, subject: Target, twin: Target) -> Callable[[], Attributes]:
         """Return what gives the state before the save: the twin's, which is walked only when asked."""
-        if self._checks.alike or subject.examine() == twin.examine():
+        if self._checks.alike or self._examine(subject) == twin.examine():
             return twin.attributes
         before = subject.attributes()
         return lambda: before

@@ -9,10 +9,26 @@ from stressor.loop.finding import Value
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Cycle, Operation, ResetMode
 
-__all__ = ["NOT_REPEATING", "FieldInfo", "SavedField", "Snapshot", "StillbornError", "Target", "TargetType"]
+__all__ = [
+    "NOT_REPEATING",
+    "DiedOfSavingError",
+    "FieldInfo",
+    "SavedField",
+    "Snapshot",
+    "StillbornError",
+    "Target",
+    "TargetType",
+]
 
 
 NOT_REPEATING = "does not repeat from run to run"
+
+
+class DiedOfSavingError(Exception):
+    """A device had to be saved to be looked at, and did not survive that; the message says how.
+
+    Raised by `Target.examine`, and a finding of the next save.
+    """
 
 
 class StillbornError(Exception):
@@ -104,7 +120,8 @@ class Target(Protocol):
     def examine(self) -> bytes:
         """Return a digest of the whole live state, without trusting the save code.
 
-        Equal digests mean equal states; attributes declared unsaved are left out.
+        Equal digests mean equal states; attributes declared unsaved are left out. Raises
+        DiedOfSavingError where it cannot be done without a save.
         """
 
     def attributes(self) -> dict[str, object]:

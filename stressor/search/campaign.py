@@ -128,10 +128,13 @@ class Campaign:
         recording, raised = self._record(batches)
         if raised is not None:
             patience = _HUNG_PATIENCE if isinstance(raised, Hung) else self._watchdog.seconds
+            done = len(recording.digests)
+            trace = trace_of(batches, (), done + 1, 0)
+            if len(recording.observations) > done:  # it died of being looked at, as it will of a save
+                trace = (*trace, Cycle(self._checks.looking_in or ResetMode.IN_PLACE))
             with self._watchdog.within(min(patience, self._watchdog.seconds)):
-                trace = trace_of(batches, (), len(recording.observations) + 1, 0)
                 yield from self._look(trace, raises=True)
-            batches = batches[: len(recording.observations)]
+            batches = batches[:done]
         elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches)[0] != recording:
             recorded_with = self._type
             yield from self._look(trace_of(batches, (), len(batches), 0))

@@ -20,13 +20,14 @@ from stressor.loop.events import (
     TargetSkipped,
 )
 from stressor.loop.finding import Cause, Finding, Kind, Oracle
-from stressor.loop.target import StillbornError, Target, TargetType
+from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.plan import EngineName
 from stressor.search.replay import replay
 from stressor.search.run import run
+from stressor.targets.in_process import InProcessTarget
 from stressor.targets.model import Model, model_of
 from tests.search.small_devices import (
     Counter,
@@ -250,6 +251,21 @@ def test_a_device_on_which_nothing_works_ends_the_campaign() -> None:
     )
     found = [finding for finding in campaign.run(500) if finding is not None]
     assert {f.divergence.cause for f in found} == {Cause.CRASHED}
+
+
+def test_a_target_that_dies_of_being_looked_at_is_a_finding_of_its_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks_at = InProcessTarget.examine
+
+    def dying(target: InProcessTarget) -> bytes:
+        if target.value("address"):
+            raise DiedOfSavingError("gone in mid save")
+        return looks_at(target)
+
+    monkeypatch.setattr(InProcessTarget, "examine", dying)
+    found = findings(events(Counter, cycles=200))
+
+    assert summary(found) == {("save-is-pure", "crashed", "counter/0.save")}
+    assert [len(finding.trace) for finding in found] == [2]  # what leads there, and a cycle
 
 
 def test_a_value_that_does_not_fit_its_field_is_named_with_the_section() -> None:

@@ -151,8 +151,9 @@ class GuestMemory:
 class Driver:
     """The base of a driver. One is made for each region that fits, on each machine.
 
-    `region` is the name of the region that it drives, with wildcards as in the shell; `others` are
-    further ones that it needs, under names of its own. Before `__init__` runs a driver has
+    `region` is the name of the region that it drives, with wildcards as in the shell, and with `#2`
+    behind it only the second one of that name (`#1` the first); `others` are further ones that it
+    needs, under names of its own. Before `__init__` runs a driver has
     `registers`, `other`, `memory` and `allocate`. Its other attributes are what a guest's driver
     keeps in its own memory: plain data, which is copied and put back when a donor is driven.
     """
@@ -161,6 +162,8 @@ class Driver:
     others: ClassVar[Mapping[str, str]] = {}
     names: ClassVar[Mapping[int, str]] = {}
     """What the registers of `region` are called in reports, by offset."""
+    weights: ClassVar[Mapping[str, float]] = {}
+    """How often an operation is drawn, by its method; 1 for those that are not named, 0.5 at least."""
 
     registers: Registers
     other: Mapping[str, Registers]
@@ -205,13 +208,22 @@ class DriverType:
         """The names of its operations, and the method that each one is."""
 
     def kinds(self, weight: float) -> list[OperationType]:
-        """Return its kinds of operation, `weight` each."""
+        """Return its kinds of operation, `weight` each times the one that the class gives it."""
         return [
             OperationType(
-                name, name, (), tuple(map(Strategy, self._methods[method].values())), weight
+                name, name, (), tuple(map(Strategy, self._methods[method].values())),
+                weight * self._weight(method),
             )
             for name, method in self.names.items()
-        ]
+        ]  # fmt: skip
+
+    @property
+    def share(self) -> float:
+        """What the weights of its operations come to, as the class gives them."""
+        return sum(map(self._weight, self.names.values()))
+
+    def _weight(self, method: str) -> float:
+        return self._class.weights.get(method, 1.0)
 
     def arguments(self, method: str) -> int:
         """Return how many arguments one of its methods takes."""
@@ -257,4 +269,10 @@ def refuse_doubles(drivers: Sequence[DriverType]) -> None:
 
 
 def _fitting(pattern: str, regions: Sequence[Region]) -> list[Region]:
-    return [region for region in regions if fnmatchcase(region.name.partition("#")[0], pattern)]
+    wanted, _, number = pattern.partition("#")
+    found = []
+    for region in regions:
+        name, _, own = region.name.partition("#")
+        if fnmatchcase(name, wanted) and number in ("", own or "1"):
+            found.append(region)
+    return found

@@ -56,7 +56,7 @@ class QemuModel:
     def operations(self) -> tuple[OperationType, ...]:
         """Those of the drivers together have the share that raw traffic has."""
         raw = self.traffic.kinds
-        named = sum(len(driver.names) for driver in self.drivers)
+        named = sum(driver.share for driver in self.drivers)
         weight = max(1.0, sum(kind.weight for kind in raw) / named) if named else 0.0
         return *raw, *(kind for driver in self.drivers for kind in driver.kinds(weight))
 

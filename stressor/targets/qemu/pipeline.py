@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-__all__ = ["Answer", "Pipeline", "Run"]
+__all__ = ["NOTHING", "Answer", "Pipeline", "Run"]
 
 Answer: TypeAlias = Callable[[Sequence[str]], list[object]]
 """Makes observations of the answers to some commands."""
@@ -14,7 +14,8 @@ Run: TypeAlias = Callable[[Sequence[str]], list[str]]
 """Sends commands and returns their answers, see `QemuProcess.run`."""
 
 _SETTLING: Final = 4
-_NOTHING: Final = "endianness"  # a question about the machine that never changes anything
+NOTHING: Final = "endianness"
+"""A question about the machine that never changes anything."""
 
 
 class Pipeline:
@@ -64,4 +65,4 @@ class Pipeline:
         loop, which comes round at least once for each of a few questions."""
         self.flush()
         for _ in range(_SETTLING):
-            self._run((_NOTHING,))
+            self._run((NOTHING,))

@@ -7,11 +7,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from stressor.errors import TargetError
-from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
+from stressor.loop.target import (
+    NOT_REPEATING,
+    DiedOfSavingError,
+    FieldInfo,
+    SavedField,
+    Snapshot,
+)
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery
 from stressor.targets.qemu.machine import Machine
-from stressor.targets.qemu.pipeline import Pipeline
+from stressor.targets.qemu.pipeline import NOTHING, Pipeline
 from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.stock import Machines
 from stressor.targets.qemu.traffic import Traffic
@@ -178,7 +184,11 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
-        devices = self._examined = self._machine.save()
+        self._machine.process.run((NOTHING,))  # what an operation ended, ends here
+        try:
+            devices = self._examined = self._machine.save()
+        except QemuDied as error:
+            raise DiedOfSavingError(f"QemuDied: {error}") from error
         return self._digest(devices, self._left_out())
 
     def _cut(self, devices: bytes, hidden: Collection[str]) -> bytes:

@@ -8,11 +8,37 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.ahci import Ahci
+from stressor.targets.qemu.drivers.esp import Am53C974
+from stressor.targets.qemu.drivers.floppy import Floppy
+from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
+from stressor.targets.qemu.drivers.megasas import Megasas
+from stressor.targets.qemu.drivers.mptsas import Mptsas
+from stressor.targets.qemu.drivers.pl181 import Pl181
+from stressor.targets.qemu.drivers.pvscsi import Pvscsi
+from stressor.targets.qemu.drivers.sdhci import Sdhci
+from stressor.targets.qemu.drivers.sdhost import Sdhost
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
+from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550)
+SHIPPED: Final[tuple[type[Driver], ...]] = (
+    Ahci,
+    PrimaryChannel,
+    SecondaryChannel,
+    Sdhci,
+    Sdhost,
+    Pl181,
+    Am53C974,
+    Pvscsi,
+    Megasas,
+    Mptsas,
+    Floppy,
+    Symbios53C8xx,
+    Pl011,
+    Uart16550,
+)
 """Every driver that is chosen by itself where it fits."""
 
 

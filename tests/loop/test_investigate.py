@@ -1,0 +1,30 @@
+"""What investigating a trace says where the target itself gives way."""
+
+from __future__ import annotations
+
+import pytest
+
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Cause, Oracle
+from stressor.loop.investigate import investigate
+from stressor.loop.target import DiedOfSavingError
+from stressor.loop.trace import Cycle, ResetMode
+from stressor.loop.watchdog import Watchdog
+from stressor.targets.in_process import InProcessTarget
+from stressor.targets.model import model_of
+from tests.search.small_devices import Counter
+
+
+def test_a_target_that_dies_of_being_saved_is_a_finding_also_when_it_is_only_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dying(target: InProcessTarget) -> bytes:
+        raise DiedOfSavingError("gone in mid save")
+
+    monkeypatch.setattr(InProcessTarget, "examine", dying)
+    model = model_of(Counter, "tests/search/small_devices.py::Counter", "counter")
+
+    found = investigate(model, (Cycle(ResetMode.IN_PLACE),), Checks(list(Oracle)), Watchdog(5.0))
+
+    assert [(one.oracle, one.cause) for one in found] == [(Oracle.SAVE_IS_PURE, Cause.CRASHED)]
+    assert found[0].first.after == "DiedOfSavingError: gone in mid save"
