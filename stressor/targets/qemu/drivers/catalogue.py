@@ -9,10 +9,11 @@ from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
+from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550)
+SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550, *VIRTIO)
 """Every driver that is chosen by itself where it fits."""
 
 
