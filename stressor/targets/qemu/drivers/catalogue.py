@@ -8,12 +8,13 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550, *VIRTIO)
+SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550, *NETWORK, *VIRTIO)
 """Every driver that is chosen by itself where it fits."""
 
 

@@ -96,8 +96,9 @@ class SplitQueue(Queue):
             for part, at, following in zip(parts, chain, [*chain[1:], None], strict=True):
                 memory.write(self.address + 16 * at, _split(part, following))
         else:
-            following = [*range(1, len(parts)), None]
-            memory.write(table, b"".join(map(_split, parts, following)))
+            last = len(parts)
+            chained = [_split(part, n if n < last else None) for n, part in enumerate(parts, 1)]
+            memory.write(table, b"".join(chained))
             entry = struct.pack("<QIHH", table, 16 * len(parts), _INDIRECT, 0)
             memory.write(self.address + 16 * chain[0], entry)
         self.pending[chain[0]] = chain
