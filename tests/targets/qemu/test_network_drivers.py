@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stressor.targets.qemu.discovery import discover, launch
-from stressor.targets.qemu.driver import Machinery, drivers_for
 from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.network.frames import ADDRESS, frame
 from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
-from stressor.targets.qemu.pipeline import Pipeline
-from stressor.targets.qemu.specification import parse_specification
+from tests.targets.qemu.driving import Do, driven
 
 pytestmark = [
     pytest.mark.qemu,
@@ -37,43 +34,15 @@ VIRTIO_DEVICES = (
 )
 HERSELF = frame(ADDRESS, 60, 0x5A)
 
-Do = Callable[..., dict[str, object]]
-"""Does an operation of a driver, and returns what was shown under each name, the last of several."""
-
 
 @pytest.fixture(scope="module")
 def drive() -> Iterator[Callable[[str], Do]]:
-    """Return what gives, for a class of driver by its name, its operations; `Name#2` is the second."""
     cards = " ".join(
         f"-netdev hubport,id=net{number},hubid={number + 1} -device {card},netdev=net{number},mac=52:54:00:12:34:56"
         for number, card in enumerate(CARDS)
     )
-    layout = discover(parse_specification(f"qemu:machine=pc,memory=16M -- {cards} {VIRTIO_DEVICES}"))
-    process = launch(layout).connect()
-    process.run(layout.setup)
-    machinery = Machinery(range(0x400000, 0xC00000))
-    types = drivers_for([*NETWORK, *VIRTIO], layout.regions)
-    drivers: dict[str, object] = {}
-    for driver_type in types:
-        driver = driver_type.create(machinery)
-        name = type(driver).__name__
-        drivers[f"{name}#2" if name in drivers else name] = driver
-
-    def of(name: str) -> Do:
-        def do(operation: str, *arguments: object) -> dict[str, object]:
-            machinery.pipeline = Pipeline(process.run)
-            getattr(drivers[name], operation)(*arguments)
-            machinery.pipeline.flush()
-            shown: dict[str, object] = {}
-            for observation in machinery.pipeline.observations:
-                assert isinstance(observation, tuple)
-                shown[observation[1]] = observation[2]
-            return {key.partition(" (")[2].rstrip(")") or key: value for key, value in shown.items()}
-
-        return do
-
-    yield of
-    process.close()
+    with driven(f"qemu:machine=pc -- {cards} {VIRTIO_DEVICES}", [*NETWORK, *VIRTIO]) as found:
+        yield found
 
 
 @pytest.mark.parametrize("driver", ["ModernVirtioBlock", "LegacyVirtioBlock"])

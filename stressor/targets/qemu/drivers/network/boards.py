@@ -20,6 +20,9 @@ from stressor.targets.qemu.drivers.network.ring_card import RingCard
 
 __all__ = ["CadenceGem", "Ftgmac100", "ImxFec", "NuvotonEmc", "StellarisEthernet"]
 
+_FEC_PHY, _GEM_PHY = 6, 7
+"""Where SABRE Lite and the Zynq board have their PHYs."""
+
 
 class ImxFec(RingCard):
     """The FEC and ENET of i.MX, with descriptors of eight bytes."""
@@ -60,7 +63,7 @@ class ImxFec(RingCard):
 
     def _manage(self, register: int, value: int, writing: bool) -> None:
         code = 1 if writing else 2
-        self.registers.write(0x40, 1 << 30 | code << 28 | register << 18 | 2 << 16 | value)
+        self.registers.write(0x40, 1 << 30 | code << 28 | _FEC_PHY << 23 | register << 18 | 2 << 16 | value)
         self.registers.show(0x40)
 
 
@@ -203,7 +206,7 @@ class CadenceGem(RingCard):
 
     def _manage(self, register: int, value: int, writing: bool) -> None:
         code = 1 if writing else 2
-        self.registers.write(0x34, 1 << 30 | code << 28 | 23 << 23 | register << 18 | 2 << 16 | value)
+        self.registers.write(0x34, 1 << 30 | code << 28 | _GEM_PHY << 23 | register << 18 | 2 << 16 | value)
         self.registers.show(0x34)
 
 

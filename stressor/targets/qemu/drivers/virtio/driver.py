@@ -73,7 +73,9 @@ class Virtio(Driver):
 
     @operation(number=st.integers(0, 5))
     def start_queue(self, number: int) -> None:
-        if number < len(self.queue):
+        """Set up a queue that the device does not have."""
+        if number < len(self.queue) and not self._queue_address(number):
+            self._renew(number)
             self._start_queue(self.queue[number])
 
     @operation(status=st.sampled_from([0, 1, 3, 11, 15, 0x80, 0x8F]))
@@ -88,10 +90,10 @@ class Virtio(Driver):
         self._show_interrupts()
         self._show_queue(number)
 
-    @operation(number=st.integers(0, 5), without=st.booleans(), event=st.integers(0, 3))
-    def suppress_interrupts(self, number: int, without: bool, event: int) -> None:
+    @operation(number=st.integers(0, 5), without=st.booleans())
+    def suppress_interrupts(self, number: int, without: bool) -> None:
         if number < len(self.queue):
-            self.queue[number].suppress(self.memory, without, event)
+            self.queue[number].suppress(self.memory, without)
 
     @operation
     def show_interrupts(self) -> None:
@@ -118,8 +120,20 @@ class Virtio(Driver):
             kind(number, self._queue_size(number, size), address)
             for number, address in enumerate(self.rings)
         ]
-        for queue in self.queue:
-            self.memory.fill(queue.address, QUEUE_BYTES)
+        for number in range(len(self.queue)):
+            self._renew(number)
+
+    def _renew(self, number: int) -> None:
+        """Have a queue as it is before the device gets it."""
+        queue = self.queue[number]
+        self.queue[number] = type(queue)(number, queue.size, queue.address)
+        self.memory.fill(queue.address, QUEUE_BYTES)
+
+    def _has(self, number: int) -> bool:
+        """Return whether the device runs, with a queue of ours: not one that somebody else, such as
+        the driver of the other interface, has set up."""
+        running = self._status() & (_DRIVER_OK | _NEEDS_RESET) == _DRIVER_OK
+        return running and self._queue_address(number) == self.rings[number]
 
     def _show_queue(self, number: int) -> None:
         if number < len(self.queue):
@@ -141,7 +155,7 @@ class Virtio(Driver):
         Parts together fit into one slot of memory. Without free descriptors only those that were
         sent before are waited for.
         """
-        if not self.queue or self._status() & (_DRIVER_OK | _NEEDS_RESET) != _DRIVER_OK:
+        if not self.queue or not self._has(number):
             self.initialise(_SIZE, 0)
         slot = self.requests % _SLOTS
         self.requests += 1
@@ -186,6 +200,10 @@ class Virtio(Driver):
     def _queue_size(self, number: int, wanted: int) -> int:
         """Return how many descriptors a queue is going to have, at most `wanted` where it can be
         chosen, and at least 1."""
+        raise NotImplementedError
+
+    def _queue_address(self, number: int) -> int:
+        """Return where the device has the descriptors of a queue, 0 when it has none."""
         raise NotImplementedError
 
     def _start_queue(self, queue: Queue) -> None:

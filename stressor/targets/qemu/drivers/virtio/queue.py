@@ -81,9 +81,8 @@ class Queue:
         """Take back the chains that the device has used, and show them."""
         raise NotImplementedError
 
-    def suppress(self, memory: GuestMemory, without: bool, event: int) -> None:
-        """Ask for interrupts: none with `without`, else from the chain `event` after the last one
-        on, where the feature for that was negotiated."""
+    def suppress(self, memory: GuestMemory, without: bool) -> None:
+        """Ask for interrupts, or for none."""
         raise NotImplementedError
 
 
@@ -113,14 +112,13 @@ class SplitQueue(Queue):
             head = int.from_bytes(memory.read(element, 8, f"{name} used element")[:4], "little")
             self.pending.pop(head, None)
             self.used += 1
+        # as guests do: the next one used is to interrupt, where both sides go by an event index
+        memory.write(self.driver + 4 + 2 * self.size, struct.pack("<H", self.used & 0xFFFF))
         memory.show(self.device, 2, f"{name} used flags")
         memory.show(self.device + 4 + 8 * self.size, 2, f"{name} available event")
 
-    def suppress(self, memory: GuestMemory, without: bool, event: int) -> None:
+    def suppress(self, memory: GuestMemory, without: bool) -> None:
         memory.write(self.driver, struct.pack("<H", without))
-        memory.write(
-            self.driver + 4 + 2 * self.size, struct.pack("<H", self.posted + event & 0xFFFF)
-        )
 
 
 @dataclass
@@ -161,10 +159,8 @@ class PackedQueue(Queue):
             self.used += 1
         memory.show(self.device, 4, f"{name} device event")
 
-    def suppress(self, memory: GuestMemory, without: bool, event: int) -> None:
-        at = self.head + event
-        offset = at % self.size | (not at // self.size % 2) << 15
-        memory.write(self.driver, struct.pack("<HH", offset, 1 if without else 2 * (event > 0)))
+    def suppress(self, memory: GuestMemory, without: bool) -> None:
+        memory.write(self.driver, struct.pack("<HH", 0, without))
 
 
 def _split(part: Part, following: int | None) -> bytes:

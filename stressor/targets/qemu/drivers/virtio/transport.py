@@ -67,11 +67,8 @@ class ModernPci(Virtio):
         self.registers.show(0x3A, 2)
         self.registers.show(0x1C, 2)
         if again:
-            queue = self.queue[number] = type(self.queue[number])(
-                number, self.queue[number].size, self.queue[number].address
-            )
-            self.memory.fill(queue.address, 3 * _PAGE)
-            self._start_queue(queue)
+            self._renew(number)
+            self._start_queue(self.queue[number])
 
     @operation(number=st.integers(0, 5), vector=st.sampled_from([0, 1, 2, 0xFFFF]))
     def set_vector(self, number: int, vector: int) -> None:
@@ -106,6 +103,10 @@ class ModernPci(Virtio):
     def _queue_size(self, number: int, wanted: int) -> int:
         self.registers.write(0x16, number, 2)
         return max(1, min(wanted, MOST, self.registers.read(0x18, 2)))
+
+    def _queue_address(self, number: int) -> int:
+        self.registers.write(0x16, number, 2)
+        return self.registers.read(0x20)
 
     def _start_queue(self, queue: Queue) -> None:
         self.registers.write(0x16, queue.number, 2)
@@ -159,6 +160,10 @@ class LegacyPci(Virtio):
     def _queue_size(self, number: int, wanted: int) -> int:
         self.registers.write(0x0E, number, 2)
         return max(1, min(MOST, self.registers.read(0x0C, 2)))
+
+    def _queue_address(self, number: int) -> int:
+        self.registers.write(0x0E, number, 2)
+        return self.registers.read(0x08) * _PAGE
 
     def _start_queue(self, queue: Queue) -> None:
         self.registers.write(0x0E, queue.number, 2)

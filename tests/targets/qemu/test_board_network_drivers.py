@@ -1,0 +1,72 @@
+"""The drivers of the network cards of Arm boards do on a real QEMU what they say they do."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from stressor.targets.qemu.drivers.network.catalogue import NETWORK
+from stressor.targets.qemu.drivers.network.frames import ADDRESS, frame
+from tests.targets.qemu.driving import driven
+
+pytestmark = [
+    pytest.mark.qemu,
+    pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="no qemu-system-arm on the PATH"),
+]
+
+HERSELF = frame(ADDRESS, 60, 0x5A)
+
+
+@pytest.mark.parametrize(
+    ("board", "driver", "descriptor", "phy", "loops"),
+    [
+        ("sabrelite", "ImxFec", "4a00 000c", ("mmfr", "630a0007"), False),
+        ("palmetto-bmc,memory=256M", "Ftgmac100", "4a000030", ("phydata", "1c0000"), False),
+        ("npcm750-evb,memory=512M", "NuvotonEmc", "07000000 00201000 4a000800", ("miid", "0"), False),
+        ("xilinx-zynq-a9", "CadenceGem", "00201000 4a800080", ("phymntnc", "638a0141"), True),
+    ],
+)
+def test_a_frame_leaves_the_ring(
+    board: str, driver: str, descriptor: str, phy: tuple[str, str], loops: bool
+) -> None:
+    with driven(f"qemu:machine={board} -- -net nic", NETWORK) as drive:
+        card = drive(driver)
+
+        whole = card("send", HERSELF, 1, True)
+        half = card("send", HERSELF, 2, False)
+        known = card("use_phy", 2, 0, False)
+
+    ring = whole["transmit ring"]
+    assert isinstance(ring, bytes)
+    assert ring.startswith(bytes.fromhex(descriptor))  # given back
+    assert half["transmit ring"] != ring
+    assert known[phy[0]] == int(phy[1], 16)
+    received = whole["receive buffer 0"]
+    assert isinstance(received, bytes)
+    assert received.startswith(HERSELF) == loops
+
+
+def test_a_lan9118_loops_a_frame_and_keeps_half_of_one() -> None:
+    with driven("qemu:machine=mps2-an385,memory=16M -- -net nic", NETWORK) as drive:
+        card = drive("Lan9118")
+        card("set_up", 1 << 18, True, 0)
+
+        assert card("send", HERSELF, 2, 1, 0)["receive fifo"] == 0x0001_0000 | 80
+        assert card("receive", 1)["receive data"] == int.from_bytes(ADDRESS[:4], "little")
+        assert card("send", HERSELF, 1, 0, 4)["transmit status peek"] == 0xABC0_0000
+        assert card("write_phy", 4, 0x1E1)["mac data"] == 0x1E1
+
+
+def test_an_smc91c111_sends_what_was_written_to_its_memory() -> None:
+    with driven("qemu:machine=realview-eb -- -net nic", NETWORK) as drive:
+        card = drive("Smc91c111")
+
+        card("send", HERSELF, 0, False)
+        assert card("read_packet", 0, 4, 6)["smc91c111-mmio+0x8"] == ADDRESS[5]
+        assert card("send", HERSELF, 0, True)["smc91c111-mmio+0xc"] == 0xE
+
+
+def test_a_stellaris_card_sends() -> None:
+    with driven("qemu:machine=lm3s6965evb -- -net nic", NETWORK) as drive:
+        assert drive("StellarisEthernet")("send", HERSELF, 0, True)["ris"] == 4
