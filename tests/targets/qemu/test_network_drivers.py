@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no qemu-system-x86_64 on the PATH"),
 ]
 
-CARDS = ("e1000", "e1000e", "rtl8139", "pcnet", "ne2k_pci", "i82559c", "tulip")
+CARDS = ("e1000", "e1000e", "rtl8139", "pcnet", "ne2k_pci", "i82559c", "tulip", "vmxnet3")
 DISK = "driver=null-co,read-zeroes=on,size=1048576"
 VIRTIO_DEVICES = (
     f"-blockdev {DISK},node-name=disk -device virtio-blk-pci,drive=disk"
@@ -230,3 +230,15 @@ def test_an_eeprom_is_read_bit_by_bit(drive: Callable[[str], Do], driver: str, l
         assert isinstance(bit, int)
         value = value << 1 | bit >> line & 1
     assert value.to_bytes(2, "little") == ADDRESS[:2]
+
+
+def test_a_vmxnet3_completes_what_it_sent(drive: Callable[[str], Do]) -> None:
+    card = drive("Vmxnet3")
+    card("set_up", 0, 0, 1)
+
+    completions = card("send", HERSELF, True, 0)["transmit completions"]
+    card("ask", 0xF00D_0003)
+
+    assert isinstance(completions, bytes)
+    assert completions[:16] == b"\x01" + bytes(14) + b"\x80"  # the second descriptor, of this round
+    assert card("answer")["command"] == int.from_bytes(ADDRESS[:4], "little")

@@ -20,11 +20,12 @@ from stressor.targets.qemu.drivers.network.pcnet import Pcnet
 from stressor.targets.qemu.drivers.network.rtl8139 import Rtl8139
 from stressor.targets.qemu.drivers.network.smc91c111 import Smc91c111
 from stressor.targets.qemu.drivers.network.tulip import Tulip
+from stressor.targets.qemu.drivers.network.vmxnet3 import Vmxnet3
 
 __all__ = ["NETWORK"]
 
 NETWORK: Final[tuple[type[Driver], ...]] = (
-    E1000, E1000e, Eepro100, Ne2000, Pcnet, Rtl8139, Tulip,
+    E1000, E1000e, Eepro100, Ne2000, Pcnet, Rtl8139, Tulip, Vmxnet3,
     CadenceGem, Ftgmac100, ImxFec, Lan9118, NuvotonEmc, Smc91c111, StellarisEthernet,
 )  # fmt: skip
 """Every driver of a card that is not virtio's."""
