@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
+from stressor.targets.qemu.bench import MachineBench
 from stressor.targets.qemu.discovery import discover, launch
 from stressor.targets.qemu.driver import Driver, Machinery, drivers_for
 from stressor.targets.qemu.pipeline import Pipeline
@@ -33,7 +34,9 @@ def driven(specification: str, classes: Sequence[type[Driver]]) -> Iterator[Call
     try:
         process.run(layout.setup)
         machinery = Machinery(layout.ram[_MEGABYTE:])
-        for driver_type in drivers_for(classes, layout.regions):
+        with contextlib.closing(MachineBench(layout)) as bench:
+            types = drivers_for(classes, layout.regions, bench)
+        for driver_type in types:
             driver = driver_type.create(machinery)
             name = type(driver).__name__
             drivers[f"{name}#2" if name in drivers else name] = driver

@@ -8,6 +8,7 @@ import pytest
 
 from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.network.frames import ADDRESS, frame
+from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
 from tests.targets.qemu.driving import driven
 
 pytestmark = [
@@ -70,3 +71,19 @@ def test_an_smc91c111_sends_what_was_written_to_its_memory() -> None:
 def test_a_stellaris_card_sends() -> None:
     with driven("qemu:machine=lm3s6965evb -- -net nic", NETWORK) as drive:
         assert drive("StellarisEthernet")("send", HERSELF, 0, True)["ris"] == 4
+
+
+@pytest.mark.parametrize("legacy", ["true", "false"])
+def test_a_virtio_device_is_known_by_its_number_and_driven_over_memory(legacy: str) -> None:
+    devices = (
+        f"-global virtio-mmio.force-legacy={legacy} -device virtio-keyboard-device"
+        " -blockdev driver=null-co,node-name=disk,read-zeroes=on,size=65536 -device virtio-blk-device,drive=disk"
+    )
+    with driven(f"qemu:machine=vexpress-a9,memory=16M -- {devices}", VIRTIO) as drive:
+        shown = drive("MmioVirtioBlock")("read", 3, 1, True, True)
+        light = drive("MmioVirtioInput")("set_light", 1, True, True)
+
+    assert shown["version"] == (1 if legacy == "true" else 2)
+    assert shown["queue 0 buffer"] == bytes(513)
+    assert shown["interrupts"] == 1
+    assert light["queue 1 used index"] == b"\x01\0"

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from stressor.targets.qemu.driver import drivers_for, unambiguous
 from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.network.frames import ADDRESS, frame
 from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
+from stressor.targets.qemu.regions import Region
 from tests.targets.qemu.driving import Do, driven
 
 pytestmark = [
@@ -45,7 +47,7 @@ def drive() -> Iterator[Callable[[str], Do]]:
         yield found
 
 
-@pytest.mark.parametrize("driver", ["ModernVirtioBlock", "LegacyVirtioBlock"])
+@pytest.mark.parametrize("driver", ["ModernPciVirtioBlock", "LegacyPciVirtioBlock"])
 @pytest.mark.parametrize("indirect", [True, False])
 def test_a_read_of_a_split_queue_comes_back(drive: Callable[[str], Do], driver: str, indirect: bool) -> None:
     block = drive(driver)
@@ -58,7 +60,7 @@ def test_a_read_of_a_split_queue_comes_back(drive: Callable[[str], Do], driver: 
 
 
 def test_a_packed_queue_goes_round(drive: Callable[[str], Do]) -> None:
-    block = drive("ModernVirtioBlock#2")
+    block = drive("ModernPciVirtioBlock#2")
     block("initialise", 4, 0)
 
     buffers = [block("read", sector, 1, False, True)["queue 0 buffer"] for sector in range(5)]
@@ -67,7 +69,7 @@ def test_a_packed_queue_goes_round(drive: Callable[[str], Do]) -> None:
 
 
 def test_what_was_not_kicked_is_done_with_the_next_kick(drive: Callable[[str], Do]) -> None:
-    block = drive("ModernVirtioBlock")
+    block = drive("ModernPciVirtioBlock")
     block("initialise", 16, 0)
 
     waiting = block("read", 3, 1, False, False)
@@ -78,7 +80,7 @@ def test_what_was_not_kicked_is_done_with_the_next_kick(drive: Callable[[str], D
 
 
 def test_a_full_queue_gets_room_by_itself(drive: Callable[[str], Do]) -> None:
-    block = drive("ModernVirtioBlock")
+    block = drive("ModernPciVirtioBlock")
     block("initialise", 4, 0)
     for _ in range(4):
         block("read", 3, 1, False, False)
@@ -87,7 +89,7 @@ def test_a_full_queue_gets_room_by_itself(drive: Callable[[str], Do]) -> None:
 
 
 def test_features_that_are_refused_are_not_used(drive: Callable[[str], Do]) -> None:
-    block = drive("ModernVirtioBlock")
+    block = drive("ModernPciVirtioBlock")
     block("initialise", 16, 1 << 29)
 
     assert block("get_id")["queue 0 available event"] == b"\0\0"
@@ -96,7 +98,7 @@ def test_features_that_are_refused_are_not_used(drive: Callable[[str], Do]) -> N
 
 
 def test_one_queue_is_reset_and_set_up_again(drive: Callable[[str], Do]) -> None:
-    block = drive("ModernVirtioBlock")
+    block = drive("ModernPciVirtioBlock")
     block("initialise", 16, 0)
     block("get_id")
 
@@ -107,7 +109,7 @@ def test_one_queue_is_reset_and_set_up_again(drive: Callable[[str], Do]) -> None
 
 
 def test_scsi_commands_are_answered(drive: Callable[[str], Do]) -> None:
-    scsi = drive("ModernVirtioScsi")
+    scsi = drive("ModernPciVirtioScsi")
 
     inquiry = scsi("inquire", 0, False, True)["queue 2 buffer"]
     nobody = scsi("inquire", 1, False, True)["queue 2 buffer"]
@@ -119,7 +121,7 @@ def test_scsi_commands_are_answered(drive: Callable[[str], Do]) -> None:
 
 
 def test_the_control_queue_of_a_network_card_acknowledges(drive: Callable[[str], Do]) -> None:
-    network = drive("ModernVirtioNetwork")
+    network = drive("ModernPciVirtioNetwork")
 
     assert network("filter_vlan", 5, True)["queue 2 buffer"] == b"\0"
     assert network("set_address_table", [ADDRESS], [], True)["queue 2 used index"] == b"\x02\0"
@@ -129,12 +131,12 @@ def test_the_control_queue_of_a_network_card_acknowledges(drive: Callable[[str],
 @pytest.mark.parametrize(
     ("driver", "operation", "arguments", "queue"),
     [
-        ("ModernVirtioConsole", "send", (b"text", 0, False, True), 1),
-        ("ModernVirtioConsole", "send_control", (0, 0, 1), 3),
-        ("ModernVirtioBalloon", "inflate", (0, 3, False, True), 0),
-        ("ModernVirtioBalloon", "deflate", (1, 1, True), 1),
-        ("ModernVirtioInput", "set_light", (1, True, True), 1),
-        ("ModernVirtioDisplay", "put_cursor", (False, 0, 3, 4, True), 1),
+        ("ModernPciVirtioConsole", "send", (b"text", 0, False, True), 1),
+        ("ModernPciVirtioConsole", "send_control", (0, 0, 1), 3),
+        ("ModernPciVirtioBalloon", "inflate", (0, 3, False, True), 0),
+        ("ModernPciVirtioBalloon", "deflate", (1, 1, True), 1),
+        ("ModernPciVirtioInput", "set_light", (1, True, True), 1),
+        ("ModernPciVirtioDisplay", "put_cursor", (False, 0, 3, 4, True), 1),
     ],
 )
 def test_buffers_are_used(
@@ -147,14 +149,14 @@ def test_buffers_are_used(
 
 
 def test_a_request_for_random_bytes_is_posted(drive: Callable[[str], Do]) -> None:
-    shown = drive("ModernVirtioEntropy")("read", 16, False, True)
+    shown = drive("ModernPciVirtioEntropy")("read", 16, False, True)
 
     assert shown["device status"] == 15
     assert shown["queue 0 used index"] == b"\0\0"  # a stopped machine gets none
 
 
 def test_a_picture_is_shown(drive: Callable[[str], Do]) -> None:
-    display = drive("ModernVirtioDisplay")
+    display = drive("ModernPciVirtioDisplay")
 
     information = display("get_display_information")["queue 0 buffer"]
     done = display("show_picture", 1, 2)["queue 0 buffer"]
@@ -242,3 +244,13 @@ def test_a_vmxnet3_completes_what_it_sent(drive: Callable[[str], Do]) -> None:
     assert isinstance(completions, bytes)
     assert completions[:16] == b"\x01" + bytes(14) + b"\x80"  # the second descriptor, of this round
     assert card("answer")["command"] == int.from_bytes(ADDRESS[:4], "little")
+
+
+def test_ports_that_may_be_one_device_s_or_another_s_are_left_to_raw_traffic() -> None:
+    names = ("virtio-pci", "virtio-pci-common-virtio-blk", "virtio-pci-common-virtio-rng")
+    regions = [Region(name, 4096 * number, 4096, number == 0) for number, name in enumerate(names)]
+    one, two = (drivers_for(VIRTIO, part, lambda region, offset: 0) for part in (regions[:2], regions))
+
+    assert {name.partition(".")[0] for driver in unambiguous(one) for name in driver.names} == {"virtio-pci"}
+    assert two
+    assert unambiguous(two) == []

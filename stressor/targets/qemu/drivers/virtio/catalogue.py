@@ -5,7 +5,7 @@ The legacy ports of a device are known by the modern structures beside them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stressor.targets.qemu.driver import Driver
@@ -19,36 +19,37 @@ from stressor.targets.qemu.drivers.virtio.display import VirtioDisplay
 from stressor.targets.qemu.drivers.virtio.driver import Virtio
 from stressor.targets.qemu.drivers.virtio.network import VirtioNetwork
 from stressor.targets.qemu.drivers.virtio.storage import VirtioBlock, VirtioScsi
-from stressor.targets.qemu.drivers.virtio.transport import LegacyPci, ModernPci
+from stressor.targets.qemu.drivers.virtio.transport import LegacyPci, Mmio, ModernPci
 
 __all__ = ["VIRTIO"]
 
-_DEVICES: Final[Mapping[str, type[Virtio]]] = {
-    "blk": VirtioBlock,
-    "scsi": VirtioScsi,
-    "net": VirtioNetwork,
-    "serial": VirtioConsole,
-    "rng": VirtioEntropy,
-    "balloon": VirtioBalloon,
-    "input": VirtioInput,
-    "gpu": VirtioDisplay,
+_DEVICES: Final[Mapping[tuple[str, int], type[Virtio]]] = {
+    ("net", 1): VirtioNetwork,
+    ("blk", 2): VirtioBlock,
+    ("serial", 3): VirtioConsole,
+    ("rng", 4): VirtioEntropy,
+    ("balloon", 5): VirtioBalloon,
+    ("scsi", 8): VirtioScsi,
+    ("gpu", 16): VirtioDisplay,
+    ("input", 18): VirtioInput,
 }
-"""The drivers, by what QEMU calls the device in the names of its regions."""
+"""The drivers, by what QEMU calls the device in the names of its regions, and by its number: section 5."""
+
+_MMIO_DEVICE: Final = 0x08
 
 
-def _drivers(name: str, device: type[Virtio]) -> tuple[type[Driver], type[Driver]]:
+def _drivers(name: str, number: int, device: type[Virtio]) -> Iterator[type[Driver]]:
     region = f"virtio-pci-common-virtio-{name}"
-    modern = type(
-        f"Modern{device.__name__}",
-        (ModernPci, device),
-        {
-            "region": region,
-            "others": {part: f"virtio-pci-{part}-virtio-{name}" for part in ("notify", "isr", "device")},
-        },
-    )
-    legacy = type(f"Legacy{device.__name__}", (LegacyPci, device), {"others": {"modern": region}})
-    return modern, legacy
+    parts = {part: f"virtio-pci-{part}-virtio-{name}" for part in ("notify", "isr", "device")}
+    for transport, members in (
+        (ModernPci, {"region": region, "others": parts}),
+        (LegacyPci, {"others": {"modern": region}}),
+        (Mmio, {"identity": {_MMIO_DEVICE: number}}),
+    ):
+        yield type(f"{transport.__name__}{device.__name__}", (transport, device), dict(members))
 
 
-VIRTIO: Final = tuple(cls for name, device in _DEVICES.items() for cls in _drivers(name, device))
-"""Drivers of virtio devices on PCI, each over the modern and the legacy way."""
+VIRTIO: Final = tuple(
+    cls for (name, number), device in _DEVICES.items() for cls in _drivers(name, number, device)
+)
+"""Drivers of virtio devices, each over every way to it."""

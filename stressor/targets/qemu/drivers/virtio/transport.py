@@ -14,7 +14,7 @@ from stressor.device import operation
 from stressor.targets.qemu.drivers.virtio.driver import Virtio
 from stressor.targets.qemu.drivers.virtio.queue import MOST, Queue
 
-__all__ = ["LegacyPci", "ModernPci"]
+__all__ = ["LegacyPci", "Mmio", "ModernPci"]
 
 _PAGE: Final = 4096
 _NOTIFY_MULTIPLIER: Final = 4
@@ -180,3 +180,90 @@ class LegacyPci(Virtio):
 
     def _write_configuration(self, offset: int, value: int, width: int = 4) -> None:
         self.registers.write(0x14 + offset, value, width)
+
+
+class Mmio(Virtio):
+    """Registers in memory, of version 2 or as before version 1; the device says which."""
+
+    names = {
+        0x04: "version", 0x08: "device id", 0x10: "device features", 0x14: "device feature select",
+        0x20: "driver features", 0x24: "driver feature select", 0x28: "guest page size",
+        0x30: "queue select", 0x34: "queue size limit", 0x38: "queue size", 0x3C: "queue align",
+        0x40: "queue page", 0x44: "queue ready", 0x60: "interrupts", 0x64: "interrupts acknowledged",
+        0x70: "device status", 0xFC: "configuration generation",
+    }  # fmt: skip
+    region = "virtio-mmio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.legacy = False
+
+    @operation(bits=st.integers(0, 3))
+    def acknowledge_interrupts(self, bits: int) -> None:
+        self.registers.write(0x64, bits)
+        self._show_interrupts()
+
+    @operation(number=st.integers(0, 5))
+    def look_at_queue(self, number: int) -> None:
+        self.registers.write(0x30, number)
+        for offset in (0x34, 0x40, 0x44):
+            self.registers.show(offset)
+
+    @operation(select=st.integers(0, 1), features=st.integers(0, 0xFFFF_FFFF))
+    def write_half_of_features(self, select: int, features: int) -> None:
+        self.registers.write(0x24, select)
+        self.registers.write(0x20, features)
+
+    def _status(self) -> int:
+        return self.registers.read(0x70)
+
+    def _set_status(self, status: int) -> None:
+        self.registers.write(0x70, status)
+
+    def _device_features(self) -> int:
+        self.legacy = self.registers.read(0x04) == 1
+        self.registers.write(0x14, 1)
+        high = 0 if self.legacy else self.registers.read(0x10)
+        self.registers.write(0x14, 0)
+        return high << 32 | self.registers.read(0x10)
+
+    def _accept(self, features: int) -> None:
+        for select in (0,) if self.legacy else (0, 1):
+            self.registers.write(0x24, select)
+            self.registers.write(0x20, features >> 32 * select)
+        if self.legacy:
+            self.registers.write(0x28, _PAGE)
+
+    def _queue_size(self, number: int, wanted: int) -> int:
+        self.registers.write(0x30, number)
+        return max(1, min(wanted, MOST, self.registers.read(0x34)))
+
+    def _queue_address(self, number: int) -> int:
+        self.registers.write(0x30, number)
+        if self.legacy:
+            return self.registers.read(0x40) * _PAGE
+        return self.rings[number] if self.registers.read(0x44) else 0
+
+    def _start_queue(self, queue: Queue) -> None:
+        self.registers.write(0x30, queue.number)
+        self.registers.write(0x38, queue.size)
+        if self.legacy:
+            self.registers.write(0x3C, _PAGE)
+            self.registers.write(0x40, queue.address // _PAGE)
+            return
+        for offset, address in ((0x80, queue.descriptors), (0x90, queue.driver), (0xA0, queue.device)):
+            self.registers.write(offset, address & 0xFFFF_FFFF)
+            self.registers.write(offset + 4, address >> 32)
+        self.registers.write(0x44, 1)
+
+    def _notify(self, number: int) -> None:
+        self.registers.write(0x50, number)
+
+    def _show_interrupts(self) -> None:
+        self.registers.show(0x60)
+
+    def _show_configuration(self, offset: int) -> None:
+        self.registers.show(0x100 + offset)
+
+    def _write_configuration(self, offset: int, value: int, width: int = 4) -> None:
+        self.registers.write(0x100 + offset, value, width)
