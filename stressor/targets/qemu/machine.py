@@ -60,8 +60,9 @@ class Machine:
         self._file: Final = str(process.folder / "devices")
         self._room = 0  # until there is a slot
         self._jobs = 0  # how many there were; none where plain savevm does
-        # else network cards announce the guest after a load, at moments of the host's clock
-        process.execute("migrate-set-parameters", announce_rounds=0)
+        # network cards announce the guest after a load: once, at once, and not again at moments of
+        # the host's clock; not at all is what QEMU 7.2's virtio-net dies of at its next reset
+        process.execute("migrate-set-parameters", announce_rounds=1)
         self.frame = frame or _frame(self.save_whole())
 
     @property

@@ -49,6 +49,9 @@ class Virtio(Driver):
     queues: ClassVar[int] = 1
     """How many queues are set up."""
 
+    never: ClassVar[int] = 0
+    """Features that are always refused."""
+
     def __init__(self) -> None:
         self.rings = [self.allocate(QUEUE_BYTES) for _ in range(self.queues)]
         self.buffers = self.allocate(_SLOTS * _SLOT)
@@ -110,7 +113,7 @@ class Virtio(Driver):
     def _begin(self, refused: int) -> None:
         self._set_status(0)
         self._set_status(_ACKNOWLEDGE | _DRIVER)
-        self.accepted = self._device_features() & ~refused
+        self.accepted = self._device_features() & ~(refused | self.never)
         self._accept(self.accepted)
         self._set_status(_ACKNOWLEDGE | _DRIVER | _FEATURES_OK)
 

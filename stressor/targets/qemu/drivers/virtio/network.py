@@ -23,6 +23,7 @@ class VirtioNetwork(Virtio):
     """One pair of queues, and the one for control."""
 
     queues = 3
+    never = 1 << 21  # VIRTIO_NET_F_GUEST_ANNOUNCE: a loaded card asks for it, and a twin never does
 
     @operation(frame=FRAMES, indirect=INDIRECT, kicked=KICKED)
     def send(self, frame: bytes, indirect: bool, kicked: bool) -> None:
