@@ -34,8 +34,8 @@ def test_a_frame_leaves_the_ring(
     with driven(f"qemu:machine={board} -- -net nic", NETWORK) as drive:
         card = drive(driver)
 
-        whole = card("send", HERSELF, 1, True)
-        half = card("send", HERSELF, 2, False)
+        whole = card("send", HERSELF, 1, "whole")
+        half = card("send", HERSELF, 2, "first")
         known = card("use_phy", 2, 0, False)
 
     ring = whole["transmit ring"]

@@ -169,7 +169,7 @@ def test_a_picture_is_shown(drive: Callable[[str], Do]) -> None:
 
 @pytest.mark.parametrize("driver", ["E1000e", "Pcnet", "Tulip"])
 def test_a_frame_comes_back(drive: Callable[[str], Do], driver: str) -> None:
-    found = drive(driver)("send", HERSELF, 1, True)["receive buffer 0"]
+    found = drive(driver)("send", HERSELF, 1, "whole")["receive buffer 0"]
 
     assert isinstance(found, bytes)
     assert found.startswith(HERSELF)
@@ -179,7 +179,7 @@ def test_a_frame_comes_back_through_both_modes_of_an_rtl8139(drive: Callable[[st
     card = drive("Rtl8139")
 
     slot = card("send", HERSELF, 0)["receive buffer"]
-    ring = card("send_on_ring", HERSELF, 0, 0, True)["receive buffer 0"]
+    ring = card("send_on_ring", HERSELF, 0, 0, "whole")["receive buffer 0"]
 
     assert isinstance(slot, bytes)
     assert isinstance(ring, bytes)
@@ -190,8 +190,8 @@ def test_a_frame_comes_back_through_both_modes_of_an_rtl8139(drive: Callable[[st
 def test_an_e1000_sends_and_keeps_half_a_frame(drive: Callable[[str], Do]) -> None:
     card = drive("E1000")
 
-    assert card("send", HERSELF, 1, True)["transmit head"] == 1
-    assert card("send", HERSELF, 2, False)["transmit head"] == 2
+    assert card("send", HERSELF, 1, "whole")["transmit head"] == 1
+    assert card("send", HERSELF, 2, "first")["transmit head"] == 2
     assert card("show_statistics")["good packets sent"] == 1
     assert card("send_extended", HERSELF, 0, 0, 0, True)["transmit head"] == 4
     assert card("show_statistics")["good packets sent"] == 1
@@ -238,7 +238,7 @@ def test_a_vmxnet3_completes_what_it_sent(drive: Callable[[str], Do]) -> None:
     card = drive("Vmxnet3")
     card("set_up", 0, 0, 1)
 
-    completions = card("send", HERSELF, True, 0)["transmit completions"]
+    completions = card("send", HERSELF, "whole", 0)["transmit completions"]
     card("ask", 0xF00D_0003)
 
     assert isinstance(completions, bytes)

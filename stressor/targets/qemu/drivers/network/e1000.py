@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import RING, Card, SerialEeprom
-from stressor.targets.qemu.drivers.network.frames import FRAMES
+from stressor.targets.qemu.drivers.network.frames import FRAMES, PARTS, pieces
 
 __all__ = ["E1000", "E1000e"]
 
@@ -57,21 +57,14 @@ class E1000(Card, SerialEeprom):
         self.registers.write(_RCTL, _RECEIVE | control & 0x0300 | (_LOOPED if looped else 0))
         self._mdi(0, 0x1140 | (_PHY_LOOPED if looped else 0))
 
-    @operation(frame=FRAMES, pieces=st.integers(1, 3), finish=st.sampled_from([True, True, False]))
-    def send(self, frame: bytes, pieces: int, finish: bool) -> None:
-        """A frame in `pieces` descriptors, of which without `finish` the last one is left out."""
+    @operation(frame=FRAMES, count=st.integers(1, 3), part=PARTS)
+    def send(self, frame: bytes, count: int, part: str) -> None:
         tail = self._tail()
-        buffer = self._sent(tail)
-        self.memory.write(buffer, frame)
-        size = -(-len(frame) // pieces)
-        for number, start in enumerate(range(0, len(frame), size)):
-            last = start + size >= len(frame)
-            if last and not finish and number:
-                break
-            command = _CHECK | _REPORT | (_END if last else 0)
-            length = min(size, len(frame) - start)
+        for piece in pieces(frame, count, part):
+            command = _CHECK | _REPORT | (_END if piece.last else 0)
+            self.memory.write(self._sent(tail), piece.data)
             self._describe(tail, struct.pack(
-                "<QHBBBBH", buffer + start, length, 0, command, 0, 0, 0
+                "<QHBBBBH", self._sent(tail), len(piece.data), 0, command, 0, 0, 0
             ))  # fmt: skip
             tail = (tail + 1) % RING
         self._go(tail)

@@ -1,4 +1,4 @@
-"""Ethernet frames that drivers send.
+"""Ethernet frames that drivers send, whole or in parts.
 
 Source: IEEE 802.3, section 3; IEEE 802.1Q, section 9 (the tag of a VLAN); RFC 826 (ARP).
 """
@@ -6,11 +6,11 @@ Source: IEEE 802.3, section 3; IEEE 802.1Q, section 9 (the tag of a VLAN); RFC 8
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from hypothesis import strategies as st
 
-__all__ = ["ADDRESS", "FRAMES", "MULTICAST", "arp_request", "frame"]
+__all__ = ["ADDRESS", "FRAMES", "MULTICAST", "PARTS", "Piece", "arp_request", "frame", "pieces"]
 
 ADDRESS: Final = bytes.fromhex("525400123456")
 """What QEMU gives to the first card of a machine."""
@@ -43,3 +43,25 @@ FRAMES: Final = st.one_of(
     ),
     st.just(arp_request()),
 )
+
+PARTS: Final = st.sampled_from(["whole", "whole", "first", "last"])
+"""How much of a frame is given to the card: all, all but its last piece, or that alone."""
+
+
+class Piece(NamedTuple):
+    """What one descriptor has of a frame."""
+
+    data: bytes
+    first: bool
+    last: bool
+
+
+def pieces(whole: bytes, count: int, part: str) -> list[Piece]:
+    """Return the pieces of a frame that `part`, one of PARTS, means; of `count`, and of two where a
+    part is wanted."""
+    size = -(-len(whole) // (count if part == "whole" else max(2, count)))
+    found = [
+        Piece(whole[start : start + size], start == 0, start + size >= len(whole))
+        for start in range(0, len(whole), size)
+    ]
+    return {"first": found[:-1], "last": found[-1:]}.get(part, found)

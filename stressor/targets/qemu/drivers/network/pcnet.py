@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import BUFFER, RING, Card
-from stressor.targets.qemu.drivers.network.frames import ADDRESS, FRAMES
+from stressor.targets.qemu.drivers.network.frames import ADDRESS, FRAMES, PARTS, pieces
 
 __all__ = ["Pcnet"]
 
@@ -56,23 +56,17 @@ class Pcnet(Card):
             self._set(0, _RUN | _INTERRUPTS)
             self._show(0)
 
-    @operation(frame=FRAMES, pieces=st.integers(1, 3), finish=st.sampled_from([True, True, False]))
-    def send(self, frame: bytes, pieces: int, finish: bool) -> None:
-        """A frame in `pieces` descriptors, of which without `finish` the last one is left out."""
+    @operation(frame=FRAMES, count=st.integers(1, 3), part=PARTS)
+    def send(self, frame: bytes, count: int, part: str) -> None:
         self.registers.write(_RAP, 0, 2)
         if self.registers.read(_RDP, 2) & 0x30 != 0x30:  # transmitter and receiver on
             self.set_up(0, True, True)
-        size = -(-len(frame) // pieces)
-        for start in range(0, len(frame), size):
-            last = start + size >= len(frame)
-            if last and start and not finish:
-                break
+        for data, first, last in pieces(frame, count, part):
             number = self.position % RING
-            part = frame[start : start + size]
-            flags = _OWN | (_START if start == 0 else 0) | (_END if last else 0)
-            self.memory.write(self._sent(number), part)
+            flags = _OWN | (_START if first else 0) | (_END if last else 0)
+            self.memory.write(self._sent(number), data)
             self.memory.write(self.sending + 16 * number, struct.pack(
-                "<IIII", self._sent(number), flags | -len(part) & 0xFFFF, 0, 0
+                "<IIII", self._sent(number), flags | -len(data) & 0xFFFF, 0, 0
             ))  # fmt: skip
             self.position += 1
         self.demand()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import RING, Card
-from stressor.targets.qemu.drivers.network.frames import FRAMES
+from stressor.targets.qemu.drivers.network.frames import FRAMES, PARTS, pieces
 
 __all__ = ["RingCard"]
 
@@ -47,21 +47,16 @@ class RingCard(Card):
         self._start(control, looped)
         self._show_state()
 
-    @operation(frame=FRAMES, pieces=st.integers(1, 2), finish=st.sampled_from([True, True, False]))
-    def send(self, frame: bytes, pieces: int, finish: bool) -> None:
-        """A frame in `pieces` descriptors, of which without `finish` the last one is left out."""
+    @operation(frame=FRAMES, count=st.integers(1, 2), part=PARTS)
+    def send(self, frame: bytes, count: int, part: str) -> None:
         if not self._runs():
             self.set_up(0, True)
-        size = -(-len(frame) // pieces)
-        for start in range(0, len(frame), size):
-            last = start + size >= len(frame)
-            if last and start and not finish:
-                break
+        for data, first, last in pieces(frame, count, part):
             number = self.position % RING
-            part = frame[start : start + size]
-            self.memory.write(self._sent(number), part)
-            described = self._full(number, len(part), start == 0, last, number == RING - 1)
-            self._put(self.sending, number, described)
+            self.memory.write(self._sent(number), data)
+            self._put(
+                self.sending, number, self._full(number, len(data), first, last, number == RING - 1)
+            )
             self.position += 1
         self.demand()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import BUFFER, RING, Card, SerialEeprom
-from stressor.targets.qemu.drivers.network.frames import FRAMES
+from stressor.targets.qemu.drivers.network.frames import FRAMES, PARTS, pieces
 
 __all__ = ["Rtl8139"]
 
@@ -91,22 +91,20 @@ class Rtl8139(Card, SerialEeprom):
 
     @operation(
         frame=FRAMES, offload=st.sampled_from([0, 1 << 16, 1 << 18, 1 << 27 | 64 << 16]),
-        tag=st.sampled_from([0, 0, 0x1_0123]), finish=st.sampled_from([True, True, False]),
+        tag=st.sampled_from([0, 0, 0x1_0123]), part=PARTS,
     )  # fmt: skip
-    def send_on_ring(self, frame: bytes, offload: int, tag: int, finish: bool) -> None:
-        """A frame in two descriptors, the second of which is missing without `finish`."""
+    def send_on_ring(self, frame: bytes, offload: int, tag: int, part: str) -> None:
+        """A frame in two descriptors, or one of them."""
         if not self.registers.read(_CPCR, 2) & 1 or self.registers.read(_TSAD) != self.sending:
             self.set_up_rings(0, True)
-        half = len(frame) // 2
-        for part, flags in ((frame[:half], _FIRST), (frame[half:], _LAST)):
-            if flags == _LAST and not finish:
-                break
+        for data, first, last in pieces(frame, 2, part):
             number = self.position % RING
-            flags |= _OWN | offload | (_LAST_ONE if number == RING - 1 else 0)
-            self.memory.write(self._sent(number), part)
+            flags = _OWN | offload | (_LAST_ONE if number == RING - 1 else 0)
+            flags |= (_FIRST if first else 0) | (_LAST if last else 0)
+            self.memory.write(self._sent(number), data)
             self.memory.write(
                 self.sending + 16 * number,
-                struct.pack("<IIQ", flags | len(part), tag, self._sent(number)),
+                struct.pack("<IIQ", flags | len(data), tag, self._sent(number)),
             )
             self.position += 1
         self.registers.write(_POLL, 0x40, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import BUFFER, RING, Card, SerialEeprom
-from stressor.targets.qemu.drivers.network.frames import ADDRESS, FRAMES
+from stressor.targets.qemu.drivers.network.frames import ADDRESS, FRAMES, PARTS, pieces
 
 __all__ = ["Tulip"]
 
@@ -56,17 +56,11 @@ class Tulip(Card, SerialEeprom):
         self.registers.write(_SENDING, self.sending)
         self.registers.write(_MODE, _RUNS | mode | (_LOOPED if looped else 0))
 
-    @operation(frame=FRAMES, pieces=st.integers(1, 2), finish=st.sampled_from([True, True, False]))
-    def send(self, frame: bytes, pieces: int, finish: bool) -> None:
-        """A frame in `pieces` descriptors, of which without `finish` the last one is left out."""
+    @operation(frame=FRAMES, count=st.integers(1, 2), part=PARTS)
+    def send(self, frame: bytes, count: int, part: str) -> None:
         self._ready()
-        size = -(-len(frame) // pieces)
-        for start in range(0, len(frame), size):
-            last = start + size >= len(frame)
-            if last and start and not finish:
-                break
-            flags = (_FIRST if start == 0 else 0) | (_LAST if last else 0)
-            self._describe(frame[start : start + size], flags)
+        for data, first, last in pieces(frame, count, part):
+            self._describe(data, (_FIRST if first else 0) | (_LAST if last else 0))
         self._go()
 
     @operation(addresses=st.lists(st.binary(min_size=6, max_size=6), max_size=15))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.drivers.network.card import BUFFER, RING, Card
-from stressor.targets.qemu.drivers.network.frames import FRAMES
+from stressor.targets.qemu.drivers.network.frames import FRAMES, PARTS, pieces
 
 __all__ = ["Vmxnet3"]
 
@@ -81,20 +81,17 @@ class Vmxnet3(Card):
         self.other["doorbells"].write(_RECEIVE, RING)
         self.enabled = True
 
-    @operation(frame=FRAMES, finish=st.sampled_from([True, True, False]), tag=st.sampled_from([0, 0, 0x1_0123]))
-    def send(self, frame: bytes, finish: bool, tag: int) -> None:
-        """A frame in two descriptors, the second of which is missing without `finish`."""
+    @operation(frame=FRAMES, part=PARTS, tag=st.sampled_from([0, 0, 0x1_0123]))
+    def send(self, frame: bytes, part: str, tag: int) -> None:
+        """A frame in two descriptors, or one of them."""
         if not self.enabled:
             self.set_up(0, 0, 1)
-        half = len(frame) // 2
-        for part, last in ((frame[:half], False), (frame[half:], True)):
-            if last and not finish:
-                break
+        for data, _, last in pieces(frame, 2, part):
             turn, number = divmod(self.position, _RING)
-            self.memory.write(self._sent(self.position), part)
+            self.memory.write(self._sent(self.position), data)
             flags = (0x3000 if last else 0) | (tag >> 16) << 15 | (tag & 0xFFFF) << 16
             self.memory.write(self.rings + _SEND_RING + 16 * number, struct.pack(
-                "<QII", self._sent(self.position), len(part) | (not turn % 2) << 14, flags
+                "<QII", self._sent(self.position), len(data) | (not turn % 2) << 14, flags
             ))  # fmt: skip
             self.position += 1
         self.other["doorbells"].write(_SEND, self.position % _RING)
