@@ -162,29 +162,31 @@ class Virtio(Driver):
             self.initialise(_SIZE, 0)
         slot = self.requests % _SLOTS
         self.requests += 1
-        at = start = self.buffers + slot * _SLOT
-        parts = []
-        for data in given:
-            self.memory.write(at, data)
-            parts.append(Part(at, len(data), False))
-            at += len(data)
-        filled = at
-        for size in returned:
-            parts.append(Part(at, size, True))
-            at += size
-        assert at - start <= _SLOT, "a request is longer than its slot"
+        parts = self._place(self.buffers + slot * _SLOT, given, returned)
         queue = self.queue[number]
         table = self.tables + slot * _TABLE if indirect and self.accepted & _INDIRECT_FEATURE else None
         if len(queue.free) < (len(parts) if table is None else 1):
             self.notify(number)
             return
-        self.memory.fill(filled, max(1, at - filled), 0xA5)
         queue.post(self.memory, parts, table)
-        if not kicked:
-            return
-        self.notify(number)
-        if shown and at > filled:
-            self.memory.show(filled, at - filled, f"queue {number} buffer")
+        if kicked:
+            self.notify(number)
+        if kicked and shown and returned:
+            filled = parts[len(given)].address
+            self.memory.show(filled, sum(returned), f"queue {number} buffer")
+
+    def _place(self, at: int, given: Sequence[bytes], returned: Sequence[int]) -> list[Part]:
+        """Put what the device reads at `at`, and room for what it returns behind it."""
+        parts = []
+        for data in given:
+            self.memory.write(at, data)
+            parts.append(Part(at, len(data), False))
+            at += len(data)
+        for size in returned:
+            self.memory.fill(at, size, 0xA5)
+            parts.append(Part(at, size, True))
+            at += size
+        return parts
 
     # What a transport provides.
 
