@@ -26,6 +26,7 @@ HERSELF = frame(ADDRESS, 60, 0x5A)
         ("palmetto-bmc,memory=256M", "Ftgmac100", "4a000030", ("phydata", "1c0000"), False),
         ("npcm750-evb,memory=512M", "NuvotonEmc", "07000000 00201000 4a000800", ("miid", "0"), False),
         ("xilinx-zynq-a9", "CadenceGem", "00201000 4a800080", ("phymntnc", "638a0141"), True),
+        ("orangepi-pc,memory=1G", "Sun8iEmac", "00000000 4a0000e0", ("mii_data", "44"), False),
     ],
 )
 def test_a_frame_leaves_the_ring(
@@ -66,6 +67,15 @@ def test_an_smc91c111_sends_what_was_written_to_its_memory() -> None:
         card("send", HERSELF, 0, False)
         assert card("read_packet", 0, 4, 6)["smc91c111-mmio+0x8"] == ADDRESS[5]
         assert card("send", HERSELF, 0, True)["smc91c111-mmio+0xc"] == 0xE
+
+
+def test_an_emac_sends_what_its_fifo_has() -> None:
+    with driven("qemu:machine=cubieboard,memory=512M -- -net nic", NETWORK) as drive:
+        card = drive("Sun4iEmac")
+
+        assert card("send", HERSELF, 1, 0, False) == {}
+        assert card("start", 1, len(HERSELF))["int_sta"] == 2
+        assert card("use_phy", 3, 0, False)["mac_mrdd"] == 0x8201
 
 
 def test_a_stellaris_card_sends() -> None:

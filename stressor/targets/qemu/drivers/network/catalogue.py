@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.network.allwinner import Sun4iEmac, Sun8iEmac
 from stressor.targets.qemu.drivers.network.boards import (
     CadenceGem,
     Ftgmac100,
@@ -27,5 +28,6 @@ __all__ = ["NETWORK"]
 NETWORK: Final[tuple[type[Driver], ...]] = (
     E1000, E1000e, Eepro100, Ne2000, Pcnet, Rtl8139, Tulip, Vmxnet3,
     CadenceGem, Ftgmac100, ImxFec, Lan9118, NuvotonEmc, Smc91c111, StellarisEthernet,
+    Sun4iEmac, Sun8iEmac,
 )  # fmt: skip
 """Every driver of a card that is not virtio's."""
