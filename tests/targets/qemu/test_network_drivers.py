@@ -10,10 +10,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Oracle
+from stressor.loop.investigate import investigate
+from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.loop.watchdog import Watchdog
 from stressor.targets.qemu.driver import drivers_for, unambiguous
 from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.network.frames import ADDRESS, frame
 from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
+from stressor.targets.qemu.model import qemu_model
 from stressor.targets.qemu.regions import Region
 from tests.targets.qemu.driving import Do, driven
 
@@ -254,3 +260,17 @@ def test_ports_that_may_be_one_device_s_or_another_s_are_left_to_raw_traffic() -
     assert {name.partition(".")[0] for driver in unambiguous(one) for name in driver.names} == {"virtio-pci"}
     assert two
     assert unambiguous(two) == []
+
+
+def test_half_a_frame_that_a_cycle_loses_is_named() -> None:
+    model = qemu_model("qemu:rtl8139")
+    trace = (
+        Operation("rtl8139.send_on_ring", (HERSELF, 0, 0, "first")),
+        Cycle(ResetMode.FRESH),
+        Operation("rtl8139.send_on_ring", (HERSELF, 0, 0, "last")),
+    )
+
+    found = investigate(model, trace, Checks([Oracle.RESUMES_ALIKE]), Watchdog(10.0))
+
+    model.close()
+    assert [one.first.path for one in found] == ["receive ring"]
