@@ -20,16 +20,18 @@ which register differs, and in which transaction.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import ClassVar, Final, TypeVar
 
 from stressor.errors import TargetError, UsageError
 from stressor.loop.operations import OperationType, Strategy
+from stressor.targets.qemu.bench import Bench
 from stressor.targets.qemu.pipeline import Pipeline
 from stressor.targets.qemu.regions import Region, access
 
-__all__ = ["Driver", "DriverType", "GuestMemory", "Machinery", "Registers", "drivers_for", "refuse_doubles"]
+__all__ = ["Driver", "DriverType", "GuestMemory", "Machinery", "Registers", "drivers_for", "refuse_doubles", "unambiguous"]
 
 _POLLS: Final = 16
 D = TypeVar("D", bound="Driver")
@@ -164,6 +166,9 @@ class Driver:
     """What the registers of `region` are called in reports, by offset."""
     weights: ClassVar[Mapping[str, float]] = {}
     """How often an operation is drawn, by its method; 1 for those that are not named, 0.5 at least."""
+    identity: ClassVar[Mapping[int, int]] = {}
+    """What registers of `region` hold on a new machine, by offset, where the region's name does not
+    tell its device."""
 
     registers: Registers
     other: Mapping[str, Registers]
@@ -245,17 +250,36 @@ class DriverType:
         return driver
 
 
-def drivers_for(classes: Sequence[type[Driver]], regions: Sequence[Region]) -> list[DriverType]:
-    """Return a driver type for each class and region that fit, when all that it needs is there."""
+def drivers_for(
+    classes: Sequence[type[Driver]], regions: Sequence[Region], bench: Bench
+) -> list[DriverType]:
+    """Return a driver type for each class and region that fit, when all that it needs is there.
+
+    `bench` is asked for a class's `identity`, if it has one.
+    """
     found: list[DriverType] = []
     for cls in classes:
         others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
         if not all(others.values()):
             continue
         for number, region in enumerate(_fitting(cls.region, regions)):
+            if not all(_holds(bench, region, *register) for register in cls.identity.items()):
+                continue
             chosen = {name: fit[min(number, len(fit) - 1)] for name, fit in others.items()}
             found.append(DriverType(cls, region, chosen))
     return found
+
+
+def _holds(bench: Bench, region: Region, offset: int, value: int) -> bool:
+    answers = bench.ask(region.read(offset, 4))
+    return answers is not None and int(answers[-1], 16) == value
+
+
+def unambiguous(drivers: Sequence[DriverType]) -> list[DriverType]:
+    """Return the drivers but for those that have operations of one name: they claim one region, as
+    those of the legacy ports of several virtio devices do, and which is right cannot be told."""
+    counts = Counter(name for driver in drivers for name in driver.names)
+    return [driver for driver in drivers if all(counts[name] == 1 for name in driver.names)]
 
 
 def refuse_doubles(drivers: Sequence[DriverType]) -> None:

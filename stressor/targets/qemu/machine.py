@@ -74,6 +74,9 @@ class Machine:
         self._made: set[str] = set()
         self.remembers = False
         """Whether there is a state to `rewind` to."""
+        # network cards announce the guest after a load: once, at once, and not again at moments of
+        # the host's clock; not at all is what QEMU 7.2's virtio-net dies of at its next reset
+        process.execute("migrate-set-parameters", announce_rounds=1)
         try:
             self.frame = frame or _frame(self.save_whole())
         except SaveRefused as error:

@@ -16,7 +16,7 @@ from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.bench import MachineBench
 from stressor.targets.qemu.board import unsteady
 from stressor.targets.qemu.discovery import Layout, discover
-from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
+from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles, unambiguous
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.guest_memory import window_in
 from stressor.targets.qemu.learning import learn_registers
@@ -153,13 +153,14 @@ def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
     specification = parse_specification(text)
     layout = discover(specification)
     traffic = _learnt(layout)
-    drivers = drivers_for(SHIPPED, layout.regions)
-    for name in specification.operations:
-        own = drivers_for(drivers_in(name), layout.regions)
-        if not own:
-            there = ", ".join(region.name for region in layout.regions)
-            raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
-        drivers += own
+    with closing(MachineBench(layout)) as bench:
+        drivers = unambiguous(drivers_for(SHIPPED, layout.regions, bench))
+        for name in specification.operations:
+            own = drivers_for(drivers_in(name), layout.regions, bench)
+            if not own:
+                there = ", ".join(region.name for region in layout.regions)
+                raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
+            drivers += own
     refuse_doubles(drivers)
     left_out: frozenset[str] = frozenset()
     if specification.device is None and specification.regions:

@@ -82,6 +82,18 @@ def test_a_stopped_process_is_ended_and_told(process: QemuProcess) -> None:
     assert gone(pid)
 
 
+def test_a_loaded_machine_does_not_announce_itself_by_the_host_s_clock(edu: QemuModel) -> None:
+    target = edu.open()
+    snapshot = target.save()
+    target.reset(Cycle(ResetMode.FRESH), snapshot)
+    target.load(snapshot)
+
+    rounds = target._machine.process.execute("query-migrate-parameters")["announce-rounds"]
+
+    target.close()
+    assert rounds == 1
+
+
 def test_a_device_that_is_not_there_is_told_in_qemus_words() -> None:
     with pytest.raises(TargetError, match="'nosuch' is not a valid device model name"):
         qemu_model("qemu:nosuch")

@@ -14,12 +14,14 @@ from stressor.targets.qemu.drivers.floppy import Floppy
 from stressor.targets.qemu.drivers.ide import PrimaryChannel, SecondaryChannel
 from stressor.targets.qemu.drivers.megasas import Megasas
 from stressor.targets.qemu.drivers.mptsas import Mptsas
+from stressor.targets.qemu.drivers.network.catalogue import NETWORK
 from stressor.targets.qemu.drivers.pl181 import Pl181
 from stressor.targets.qemu.drivers.pvscsi import Pvscsi
 from stressor.targets.qemu.drivers.sdhci import Sdhci
 from stressor.targets.qemu.drivers.sdhost import Sdhost
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
+from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
 
 __all__ = ["SHIPPED", "drivers_in"]
 
@@ -38,6 +40,8 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Symbios53C8xx,
     Pl011,
     Uart16550,
+    *NETWORK,
+    *VIRTIO,
 )
 """Every driver that is chosen by itself where it fits."""
 
