@@ -26,10 +26,19 @@ from typing import ClassVar, Final, TypeVar
 
 from stressor.errors import TargetError, UsageError
 from stressor.loop.operations import OperationType, Strategy
-from stressor.targets.qemu.pipeline import Pipeline
+from stressor.targets.qemu.pipeline import Pipeline, Run
 from stressor.targets.qemu.regions import Region, access
 
-__all__ = ["Driver", "DriverType", "GuestMemory", "Machinery", "Registers", "drivers_for", "refuse_doubles"]
+__all__ = [
+    "Driver",
+    "DriverType",
+    "GuestMemory",
+    "Machinery",
+    "Registers",
+    "drivers_for",
+    "memory_of_drivers",
+    "refuse_doubles",
+]
 
 _POLLS: Final = 16
 D = TypeVar("D", bound="Driver")
@@ -41,6 +50,7 @@ class Machinery:
     def __init__(self, memory: range) -> None:
         self.memory: Final = memory
         self.taken = 0
+        self.elsewhere = False
         self.pipeline = Pipeline(_nowhere)
 
     def allocate(self, size: int, alignment: int) -> int:
@@ -54,6 +64,11 @@ class Machinery:
             )
         self.taken = start + size - self.memory.start
         return start
+
+
+def memory_of_drivers(ram: range) -> range:
+    """Return the part of a machine's memory that is for drivers, its last quarter."""
+    return ram[len(ram) - len(ram) // 4 :]
 
 
 def _nowhere(commands: Sequence[str]) -> list[str]:
@@ -167,6 +182,22 @@ class Driver:
     memory: GuestMemory
     _machinery: Machinery
 
+    @classmethod
+    def fits(cls, region: Region) -> bool:
+        """Return whether a region of that name is one to drive; for names that say too little."""
+        return True
+
+    def learn(self) -> bool:
+        """Look at the device, once, on a machine that is thrown away; return whether there is anything
+        to do for this driver. Attributes that it sets, every driver of this region starts with."""
+        return True
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether a donor is driven. What then goes into a flash or onto a disk stays there, as it is
+        part of no saved state: leave that out."""
+        return self._machinery.elsewhere
+
     def allocate(self, size: int, alignment: int = 4096) -> int:
         """Return the address of `size` bytes of guest memory of its own; for `__init__`.
 
@@ -203,6 +234,8 @@ class DriverType:
         }
         self.names: Final = {f"{region.name}.{name}": name for name in self._methods}
         """The names of its operations, and the method that each one is."""
+        self.learns: Final = cls.learn is not Driver.learn
+        self._learnt: Mapping[str, object] = {}
 
     def kinds(self, weight: float) -> list[OperationType]:
         """Return its kinds of operation, `weight` each."""
@@ -230,7 +263,19 @@ class DriverType:
             driver.__init__()  # type: ignore[misc]
         except Exception as error:
             raise TargetError(f"{self._class.__name__} cannot be made: {error}") from error
+        driver.put_back(self._learnt)
         return driver
+
+    def learn(self, run: Run, memory: range) -> bool:
+        """Let a driver learn on a machine that takes commands; return whether it is of use there."""
+        machinery = Machinery(memory)
+        machinery.pipeline = Pipeline(run)
+        driver = self.create(machinery)
+        before = driver.keep()
+        useful = driver.learn()
+        machinery.pipeline.flush()
+        self._learnt = {name: value for name, value in driver.keep().items() if before.get(name) != value}
+        return useful
 
 
 def drivers_for(classes: Sequence[type[Driver]], regions: Sequence[Region]) -> list[DriverType]:
@@ -240,7 +285,7 @@ def drivers_for(classes: Sequence[type[Driver]], regions: Sequence[Region]) -> l
         others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
         if not all(others.values()):
             continue
-        for number, region in enumerate(_fitting(cls.region, regions)):
+        for number, region in enumerate(filter(cls.fits, _fitting(cls.region, regions))):
             chosen = {name: fit[min(number, len(fit) - 1)] for name, fit in others.items()}
             found.append(DriverType(cls, region, chosen))
     return found

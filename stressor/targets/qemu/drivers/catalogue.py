@@ -8,11 +8,12 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.parallel_flash import AmdFlash, IntelFlash
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550)
+SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550, IntelFlash, AmdFlash)
 """Every driver that is chosen by itself where it fits."""
 
 
