@@ -84,6 +84,11 @@ class Registers:
         self._names: Final = names
 
     @property
+    def name(self) -> str:
+        """What the region is called."""
+        return self._region.name
+
+    @property
     def size(self) -> int:
         """How many bytes there are."""
         return self._region.size
@@ -279,14 +284,20 @@ class DriverType:
 
 
 def drivers_for(classes: Sequence[type[Driver]], regions: Sequence[Region]) -> list[DriverType]:
-    """Return a driver type for each class and region that fit, when all that it needs is there."""
+    """Return a driver type for each class and region that fit, when all that it needs is there.
+
+    Of the `others` each gets its own where there are as many, and else all get the first.
+    """
     found: list[DriverType] = []
     for cls in classes:
         others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
         if not all(others.values()):
             continue
-        for number, region in enumerate(filter(cls.fits, _fitting(cls.region, regions))):
-            chosen = {name: fit[min(number, len(fit) - 1)] for name, fit in others.items()}
+        own = [*filter(cls.fits, _fitting(cls.region, regions))]
+        for number, region in enumerate(own):
+            chosen = {
+                name: fit[number if len(fit) == len(own) else 0] for name, fit in others.items()
+            }
             found.append(DriverType(cls, region, chosen))
     return found
 

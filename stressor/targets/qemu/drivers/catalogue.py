@@ -8,12 +8,18 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.i2c import AspeedI2c, ImxI2c, NpcmSmbus, VersatileI2c
 from stressor.targets.qemu.drivers.parallel_flash import AmdFlash, IntelFlash
+from stressor.targets.qemu.drivers.smbus import PcSmbus
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 
 __all__ = ["SHIPPED", "drivers_in"]
 
-SHIPPED: Final[tuple[type[Driver], ...]] = (Pl011, Uart16550, IntelFlash, AmdFlash)
+SHIPPED: Final[tuple[type[Driver], ...]] = (
+    Pl011, Uart16550,
+    IntelFlash, AmdFlash,
+    AspeedI2c, ImxI2c, NpcmSmbus, PcSmbus, VersatileI2c,
+)  # fmt: skip
 """Every driver that is chosen by itself where it fits."""
 
 
