@@ -93,19 +93,21 @@ class Registers:
         """How many bytes there are."""
         return self._region.size
 
-    def read(self, offset: int, width: int = 4) -> int:
+    def read(self, offset: int, width: int = 4, name: str = "") -> int:
         """Return a register's value, and show it: it is compared with the twin's.
 
-        Waits for QEMU; where the value is not needed, `show` is faster.
+        Waits for QEMU; where the value is not needed, `show` is faster. Where one register gives
+        several things, one after another, `name` tells them apart: what is lost of one of them says
+        nothing about the others.
         """
         pipeline = self._machinery.pipeline
         value = int(pipeline.ask(access(self._region, offset, width)), 16)
-        pipeline.observations.append(("line", self._named(offset), value))
+        pipeline.observations.append(("line", self._named(offset, name), value))
         return value
 
-    def show(self, offset: int, width: int = 4) -> None:
-        """Compare a register with the twin's."""
-        name = self._named(offset)
+    def show(self, offset: int, width: int = 4, name: str = "") -> None:
+        """Compare a register with the twin's; `name` as in `read`."""
+        name = self._named(offset, name)
         self._machinery.pipeline.add(
             (access(self._region, offset, width),),
             lambda answers: [("line", name, int(answers[0], 16))],
@@ -131,8 +133,8 @@ class Registers:
         pipeline.observations.append(("line", self._named(offset), found))
         return found & mask == value
 
-    def _named(self, offset: int) -> str:
-        name = self._names.get(offset)
+    def _named(self, offset: int, name: str = "") -> str:
+        name = name or self._names.get(offset, "")
         return f"{self._region.name}+{offset:#x}" + (f" ({name})" if name else "")
 
 
@@ -313,4 +315,9 @@ def refuse_doubles(drivers: Sequence[DriverType]) -> None:
 
 
 def _fitting(pattern: str, regions: Sequence[Region]) -> list[Region]:
-    return [region for region in regions if fnmatchcase(region.name.partition("#")[0], pattern)]
+    """A pattern with `#` names one of several regions of one name; others fit all of them."""
+    return [
+        region
+        for region in regions
+        if fnmatchcase(region.name if "#" in pattern else region.name.partition("#")[0], pattern)
+    ]

@@ -10,8 +10,10 @@ from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.i2c import AspeedI2c, ImxI2c, NpcmSmbus, VersatileI2c
 from stressor.targets.qemu.drivers.parallel_flash import AmdFlash, IntelFlash
-from stressor.targets.qemu.drivers.smbus import PcSmbus
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
+from stressor.targets.qemu.drivers.smbus import PcSmbus
+from stressor.targets.qemu.drivers.spi import Pl022
+from stressor.targets.qemu.drivers.spi_flash import AspeedFlash, ImxFlash, NpcmFlash
 
 __all__ = ["SHIPPED", "drivers_in"]
 
@@ -19,6 +21,7 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     Pl011, Uart16550,
     IntelFlash, AmdFlash,
     AspeedI2c, ImxI2c, NpcmSmbus, PcSmbus, VersatileI2c,
+    AspeedFlash, ImxFlash, NpcmFlash, Pl022,
 )  # fmt: skip
 """Every driver that is chosen by itself where it fits."""
 
