@@ -14,6 +14,7 @@ from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.smbus import PcSmbus
 from stressor.targets.qemu.drivers.spi import Pl022
 from stressor.targets.qemu.drivers.spi_flash import AspeedFlash, ImxFlash, NpcmFlash
+from stressor.targets.qemu.drivers.usb_hosts import Ehci, Ohci, Uhci
 from stressor.targets.qemu.drivers.xhci import Xhci
 
 __all__ = ["SHIPPED", "drivers_in"]
@@ -23,7 +24,7 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     IntelFlash, AmdFlash,
     AspeedI2c, ImxI2c, NpcmSmbus, PcSmbus, VersatileI2c,
     AspeedFlash, ImxFlash, NpcmFlash, Pl022,
-    Xhci,
+    Ehci, Ohci, Uhci, Xhci,
 )  # fmt: skip
 """Every driver that is chosen by itself where it fits."""
 

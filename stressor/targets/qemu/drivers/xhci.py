@@ -1,8 +1,7 @@
 """USB transfers through an xHCI host controller: rings in guest memory, and doorbells.
 
 Sources: Intel, eXtensible Host Controller Interface for USB 1.2, sections 4.2 (initialization), 4.3
-(devices), 4.11 (TRBs), 5.4 (operational registers), 5.5 (runtime registers), 6 (data structures);
-USB 2.0, section 9.4 (requests); USB Mass Storage Class, Bulk-Only Transport 1.0, section 5.
+(devices), 4.11 (TRBs), 5.4 (operational registers), 5.5 (runtime registers), 6 (data structures).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from stressor.device import operation
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.usb import COMMANDS, REQUESTS, wrapped
 
 __all__ = ["Xhci"]
 
@@ -29,27 +29,6 @@ _SLOTS: Final = 16
 """TRBs of a ring, the last one of which leads back to the first."""
 _EVENTS: Final = 64
 _SPEEDS = {1: 8, 2: 8, 3: 64, 4: 512}  # PORTSC's speed: bytes of a packet at endpoint 0
-
-_REQUESTS = {
-    "device": (0x80, 6, 0x0100, 0, 18),
-    "configuration": (0x80, 6, 0x0200, 0, 64),
-    "string": (0x80, 6, 0x0302, 0x0409, 64),
-    "status": (0x80, 0, 0, 0, 2),
-    "configure": (0x00, 9, 1, 0, 0),
-    "get configuration": (0x80, 8, 0, 0, 1),
-    "remote wake-up": (0x00, 3, 1, 0, 0),
-    "set idle": (0x21, 0x0A, 0x0400, 0, 0),
-    "report": (0xA1, 1, 0x0100, 0, 8),
-    "maximal unit": (0xA1, 0xFE, 0, 0, 1),
-}
-_COMMANDS = {
-    "test unit ready": (bytes(6), 0, True),
-    "inquiry": (bytes([0x12, 0, 0, 0, 36, 0]), 36, True),
-    "request sense": (bytes([0x03, 0, 0, 0, 18, 0]), 18, True),
-    "read capacity": (bytes([0x25]) + bytes(9), 8, True),
-    "read": (bytes([0x28, 0, 0, 0, 0, 2, 0, 0, 1, 0]), 512, True),
-    "write": (bytes([0x2A, 0, 0, 0, 0, 2, 0, 0, 1, 0]), 512, False),
-}
 
 
 class _Ring:
@@ -171,11 +150,11 @@ class Xhci(Driver):
             self.enable_slot()
             self.address_device(False)
 
-    @operation(name=st.sampled_from(list(_REQUESTS)), parts=st.integers(1, 3))
+    @operation(name=st.sampled_from(list(REQUESTS)), parts=st.integers(1, 3))
     def control(self, name: str, parts: int) -> None:
         """A control transfer, of which only the first `parts` TRBs are given at first. Section 4.11.2.2."""
         self._bring_up()
-        kind, request, value, index, length = _REQUESTS[name]
+        kind, request, value, index, length = REQUESTS[name]
         inwards = kind >> 7
         setup = struct.unpack("<Q", struct.pack("<BBHHH", kind, request, value, index, length))[0]
         trbs = [(setup, 8, _SETUP << 10 | 1 << 6 | (2 + inwards if length else 0) << 16)]
@@ -190,16 +169,15 @@ class Xhci(Driver):
         self._bring_up()
         self._transfer(3, [(self.buffer, 8, _NORMAL << 10 | 1 << 5)], 1)
 
-    @operation(name=st.sampled_from(list(_COMMANDS)), parts=st.integers(1, 3))
+    @operation(name=st.sampled_from(list(COMMANDS)), parts=st.integers(1, 3))
     def storage(self, name: str, parts: int) -> None:
         """A command to a disk, of which only the first `parts` of its transfers are made at first."""
         self._bring_up()
-        command, length, inwards = _COMMANDS[name]
+        _, length, inwards = COMMANDS[name]
         if self.elsewhere and not inwards:
             return
         self.tag += 1
-        head = struct.pack("<IIIBBB", 0x43425355, self.tag, length, inwards << 7, 0, len(command))
-        self.memory.write(self.buffer + 0x800, (head + command).ljust(31, b"\0"))
+        self.memory.write(self.buffer + 0x800, wrapped(name, self.tag))
         self.bulk = [(4, self.buffer + 0x800, 31)]
         if length:
             self.bulk.append((3 if inwards else 4, self.buffer, length))
