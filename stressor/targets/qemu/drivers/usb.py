@@ -8,6 +8,8 @@ commands of disks.
 from __future__ import annotations
 
 import struct
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from hypothesis import strategies as st
@@ -88,7 +90,7 @@ class UsbHost(Driver):
         raise NotImplementedError
 
     def queue(self, stages: list[Stage]) -> None:
-        """Give these stages to the controller, all at once."""
+        """Give these stages, which are for one endpoint, to the controller, all at once."""
         raise NotImplementedError
 
     def show(self) -> None:
@@ -147,10 +149,10 @@ class UsbHost(Driver):
 
     def _finish(self, stages: list[Stage], parts: int) -> None:
         self.rest = stages[parts:]
-        if stages:
-            self.queue(stages[:parts])
-        self.step(4 * _FRAME)
-        self.settle()
+        for _, together in groupby(stages[:parts], attrgetter("endpoint")):
+            self.queue([*together])
+            self.step(4 * _FRAME)
+            self.settle()
         self.show()
         self.memory.show(self.data, 64, "data")
         self.memory.show(self.data + 0xC00, 13, "command status wrapper")

@@ -61,6 +61,7 @@ class Ehci(UsbHost):
         endpoint = stages[0].endpoint
         self.registers.write(0x00, 0x8_0001)
         self.settle()
+        self.registers.write(0x04, 0x3F)  # until the last doorbell's is acknowledged the list rests
         self._head(first, endpoint, 0x8000, self.bulk_packet if endpoint else self.packet)
         self.registers.write(0x18, self.lists)
         self.registers.write(0x00, 0x8_0021)
