@@ -8,8 +8,11 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
+from stressor.targets.qemu.drivers.dma import Bcm2835Dma, Pl080
+from stressor.targets.qemu.drivers.hda import Hda
 from stressor.targets.qemu.drivers.i2c import AspeedI2c, ImxI2c, NpcmSmbus, VersatileI2c
 from stressor.targets.qemu.drivers.parallel_flash import AmdFlash, IntelFlash
+from stressor.targets.qemu.drivers.pc import I8042, I8237, PicPair, Pit, Pl050
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
 from stressor.targets.qemu.drivers.smbus import PcSmbus
 from stressor.targets.qemu.drivers.spi import Pl022
@@ -24,6 +27,8 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     IntelFlash, AmdFlash,
     AspeedI2c, ImxI2c, NpcmSmbus, PcSmbus, VersatileI2c,
     AspeedFlash, ImxFlash, NpcmFlash, Pl022,
+    Pit, PicPair, I8237, I8042, Pl050,
+    Pl080, Bcm2835Dma, Hda,
     Ehci, Ohci, Uhci, Xhci,
 )  # fmt: skip
 """Every driver that is chosen by itself where it fits."""
