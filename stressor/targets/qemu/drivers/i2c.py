@@ -277,19 +277,17 @@ class AspeedI2c(I2cMaster):
         self.registers.write(_COMMAND, _STOP)
         self.registers.show(_STATUS)
 
-    @operation(slave=_SLAVE, data=st.binary(min_size=1, max_size=15), parts=st.integers(0, 7))
-    def send_buffer(self, slave: int, data: bytes, parts: int) -> None:
-        """Send from the pool; bits of `parts`: with start, with stop, and go before it to the pool only."""
+    @operation(data=st.binary(min_size=1, max_size=16), stop=st.booleans(), go=st.booleans())
+    def send_buffer(self, data: bytes, stop: bool, go: bool) -> None:
+        """Put bytes into the pool, and only when `go` says so send them, behind `begin`."""
         self.set_up()
         self._enable_pool()
-        data = bytes([self._address(slave) << 1]) + data
         for index, byte in enumerate(data):
             self.other["pool"].write(self.slot + index, byte, 1)
-        if parts & 4:
-            return
-        self.registers.write(_STATUS, 0xFFFF_FFFF)
         self.registers.write(_POOL, len(data) - 1 << 8)
-        self.registers.write(_COMMAND, 0x40 | _TRANSMIT | (parts & 1) * _START | (parts >> 1 & 1) * _STOP)
+        if go:
+            self.registers.write(_STATUS, 0xFFFF_FFFF)
+            self.registers.write(_COMMAND, 0x40 | _TRANSMIT | (_STOP if stop else 0))
         self._show_all()
 
     @operation(count=st.integers(1, 16), last=st.booleans())
@@ -303,16 +301,17 @@ class AspeedI2c(I2cMaster):
         for index in range(count):
             self.other["pool"].show(self.slot + index, 1)
 
-    @operation(slave=_SLAVE, data=st.binary(min_size=1, max_size=15), parts=st.integers(0, 3))
-    def send_from_memory(self, slave: int, data: bytes, parts: int) -> None:
+    @operation(data=st.binary(min_size=1, max_size=16), stop=st.booleans())
+    def send_from_memory(self, data: bytes, stop: bool) -> None:
         if not self.has_dma:
             return
         self.set_up()
-        self.memory.write(self.memory_buffer, bytes([self._address(slave) << 1]) + data)
+        self._enable_pool()  # DMA goes through it
+        self.memory.write(self.memory_buffer, data)
         self.registers.write(_STATUS, 0xFFFF_FFFF)
         self.registers.write(_DMA, self.memory_buffer)
-        self.registers.write(_LENGTH, len(data) + 1)
-        self.registers.write(_COMMAND, 0x100 | _TRANSMIT | (parts & 1) * _START | (parts >> 1) * _STOP)
+        self.registers.write(_LENGTH, len(data))
+        self.registers.write(_COMMAND, 0x100 | _TRANSMIT | (_STOP if stop else 0))
         self._show_all()
 
     @operation(count=st.integers(1, 16), last=st.booleans())
@@ -320,6 +319,7 @@ class AspeedI2c(I2cMaster):
         if not self.has_dma:
             return
         self.set_up()
+        self._enable_pool()
         self.registers.write(_STATUS, 0xFFFF_FFFF)
         self.registers.write(_DMA, self.memory_buffer)
         self.registers.write(_LENGTH, count)

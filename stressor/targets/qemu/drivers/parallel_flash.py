@@ -47,14 +47,20 @@ class _Flash(Driver):
     def learn(self) -> bool:
         for width, ones in ((1, 1), (2, 1), (4, 1), (4, 0x1_0001)):
             self.width, self.ones = width, ones
-            self._write(0, 0xF0)
-            self._write(0, 0xFF)
+            self._leave()
             self._write(0x55, 0x98)
             if [self._query(index) for index in (0x10, 0x11, 0x12)] == [*b"QRY"]:
                 chips = 2 if ones > 1 else 1
                 self.block = (self._query(0x2F) | self._query(0x30) << 8) * 256 * chips
-                return self._query(0x13) | self._query(0x14) << 8 in self.sets
+                taken = self._query(0x13) | self._query(0x14) << 8
+                self._leave()
+                return taken in self.sets
         return False
+
+    def _leave(self) -> None:
+        """Have the contents read again; each set has its own command, and ignores the other's."""
+        self._write(0, 0xF0)
+        self._write(0, 0xFF)
 
     def _query(self, index: int) -> int:
         return self.registers.read(index * self.width, self.width) & 0xFF
@@ -72,8 +78,7 @@ class _Flash(Driver):
 
     @operation(block=_BLOCKS, word=_WORDS)
     def read_back(self, block: int, word: int) -> None:
-        self._write(0, 0xFF)
-        self._write(0, 0xF0)
+        self._leave()
         self._show(block * self.block + word * self.width)
 
     @operation
