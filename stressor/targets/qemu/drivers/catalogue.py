@@ -10,7 +10,8 @@ from stressor.targets.loader import execute_file
 from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.dma import Bcm2835Dma, Pl080
 from stressor.targets.qemu.drivers.hda import Hda
-from stressor.targets.qemu.drivers.i2c import AspeedI2c, ImxI2c, NpcmSmbus, VersatileI2c
+from stressor.targets.qemu.drivers.i2c import ImxI2c, VersatileI2c
+from stressor.targets.qemu.drivers.i2c_management import AspeedI2c, NpcmSmbus
 from stressor.targets.qemu.drivers.parallel_flash import AmdFlash, IntelFlash
 from stressor.targets.qemu.drivers.pc import I8042, I8237, PicPair, Pit, Pl050
 from stressor.targets.qemu.drivers.serial import Pl011, Uart16550
