@@ -9,7 +9,7 @@ from typing import Final
 from stressor.errors import TargetError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
-from stressor.targets.qemu.driver import Driver, DriverType, Machinery
+from stressor.targets.qemu.driver import Driver, DriverType, Machinery, memory_of_drivers
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import Pipeline
 from stressor.targets.qemu.pool import Pool
@@ -64,7 +64,7 @@ class QemuTarget:
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
         self._assigned: set[str] = set()
-        self._machinery = Machinery(ram[len(ram) - len(ram) // 4 :])
+        self._machinery = Machinery(memory_of_drivers(ram))
         self._drivers: list[Driver] = []
         self._transactions: dict[str, tuple[Callable[..., object], int]] = {}
         self.commands: list[str] = []
