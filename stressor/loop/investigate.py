@@ -56,6 +56,8 @@ class _Investigation(Careful):
         super().__init__(target_type, checks, watchdog)
         self._trace = trace
         self._suspects: list[Divergence] = []
+        self._alike: list[Target] = []
+        """What is put right: beside the subject a twin that can only leave out what is known."""
 
     # The trace
 
@@ -65,6 +67,7 @@ class _Investigation(Careful):
             subject, twin = self._type.open(), self._type.open()
         except StillbornError as error:
             return self._stillborn(error)
+        self._alike = [subject] if self._type.walks else [subject, twin]
         subject.hidden = twin.hidden = self._checks.hidden
         try:
             for index, step in enumerate(self._trace):
@@ -195,7 +198,7 @@ class _Investigation(Careful):
                 Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, changes, subject,
                 labels=("before save", "after save"), after=again.data, before=snapshot.data,
             )  # fmt: skip
-            self._put_right(subject, was, changes)
+            self._put_right(was, changes)
         elif again.data != snapshot.data:
             saved = self._ledger.saved_changes(subject, snapshot, again)
             self._ledger.split(
@@ -296,7 +299,7 @@ class _Investigation(Careful):
                         after=resaved, equal=len(now) - len(changes),
                     )
                 )  # fmt: skip
-            self._put_right(subject, was, changes)
+            self._put_right(was, changes)
             return
         again = self._save(subject)
         if again.data != snapshot.data:
@@ -306,10 +309,11 @@ class _Investigation(Careful):
                 detail="the live attributes came back equal; what is saved of them did not",
             )  # fmt: skip
 
-    def _put_right(self, subject: Target, was: Attributes, changes: Sequence[FieldChange]) -> None:
+    def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> None:
         """Give what diverged its former value, so that it does not hide what comes later."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
-        subject.assign({path: was[path] for path in was if without_indexes(path) in names})
+        for target in self._alike:
+            target.assign({path: was[path] for path in was if without_indexes(path) in names})
 
     def _try_save(self, subject: Target) -> bytes:
         try:

@@ -28,10 +28,20 @@ from typing import ClassVar, Final, TypeVar
 from stressor.errors import TargetError, UsageError
 from stressor.loop.operations import OperationType, Strategy
 from stressor.targets.qemu.bench import Bench
-from stressor.targets.qemu.pipeline import Pipeline
+from stressor.targets.qemu.pipeline import Pipeline, Run
 from stressor.targets.qemu.regions import Region, access
 
-__all__ = ["Driver", "DriverType", "GuestMemory", "Machinery", "Registers", "drivers_for", "refuse_doubles", "unambiguous"]
+__all__ = [
+    "Driver",
+    "DriverType",
+    "GuestMemory",
+    "Machinery",
+    "Registers",
+    "drivers_for",
+    "memory_of_drivers",
+    "refuse_doubles",
+    "unambiguous",
+]
 
 _POLLS: Final = 16
 D = TypeVar("D", bound="Driver")
@@ -43,6 +53,7 @@ class Machinery:
     def __init__(self, memory: range) -> None:
         self.memory: Final = memory
         self.taken = 0
+        self.elsewhere = False
         self.pipeline = Pipeline(_nowhere)
 
     def allocate(self, size: int, alignment: int) -> int:
@@ -58,6 +69,11 @@ class Machinery:
         return start
 
 
+def memory_of_drivers(ram: range) -> range:
+    """Return the part of a machine's memory that is for drivers, its last quarter."""
+    return ram[len(ram) - len(ram) // 4 :]
+
+
 def _nowhere(commands: Sequence[str]) -> list[str]:
     raise TargetError("a driver talks to its device in __init__; do that in an operation")
 
@@ -71,23 +87,30 @@ class Registers:
         self._names: Final = names
 
     @property
+    def name(self) -> str:
+        """What the region is called."""
+        return self._region.name
+
+    @property
     def size(self) -> int:
         """How many bytes there are."""
         return self._region.size
 
-    def read(self, offset: int, width: int = 4) -> int:
+    def read(self, offset: int, width: int = 4, name: str = "") -> int:
         """Return a register's value, and show it: it is compared with the twin's.
 
-        Waits for QEMU; where the value is not needed, `show` is faster.
+        Waits for QEMU; where the value is not needed, `show` is faster. Where one register gives
+        several things, one after another, `name` tells them apart: what is lost of one of them says
+        nothing about the others.
         """
         pipeline = self._machinery.pipeline
         value = int(pipeline.ask(access(self._region, offset, width)), 16)
-        pipeline.observations.append(("line", self._named(offset), value))
+        pipeline.observations.append(("line", self._named(offset, name), value))
         return value
 
-    def show(self, offset: int, width: int = 4) -> None:
-        """Compare a register with the twin's."""
-        name = self._named(offset)
+    def show(self, offset: int, width: int = 4, name: str = "") -> None:
+        """Compare a register with the twin's; `name` as in `read`."""
+        name = self._named(offset, name)
         self._machinery.pipeline.add(
             (access(self._region, offset, width),),
             lambda answers: [("line", name, int(answers[0], 16))],
@@ -113,8 +136,8 @@ class Registers:
         pipeline.observations.append(("line", self._named(offset), found))
         return found & mask == value
 
-    def _named(self, offset: int) -> str:
-        name = self._names.get(offset)
+    def _named(self, offset: int, name: str = "") -> str:
+        name = name or self._names.get(offset, "")
         return f"{self._region.name}+{offset:#x}" + (f" ({name})" if name else "")
 
 
@@ -175,12 +198,32 @@ class Driver:
     memory: GuestMemory
     _machinery: Machinery
 
+    @classmethod
+    def fits(cls, region: Region) -> bool:
+        """Return whether a region of that name is one to drive; for names that say too little."""
+        return True
+
+    def learn(self) -> bool:
+        """Look at the device, once, on a machine that is thrown away; return whether there is anything
+        to do for this driver. Attributes that it sets, every driver of this region starts with."""
+        return True
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether a donor is driven. What then goes into a flash or onto a disk stays there, as it is
+        part of no saved state: leave that out."""
+        return self._machinery.elsewhere
+
     def allocate(self, size: int, alignment: int = 4096) -> int:
         """Return the address of `size` bytes of guest memory of its own; for `__init__`.
 
         Raises TargetError when there are not so many left.
         """
         return self._machinery.allocate(size, alignment)
+
+    def step(self, nanoseconds: int) -> None:
+        """Let so much virtual time pass, or up to 3 us more; nothing where the clock stands still."""
+        self._machinery.pipeline.step(nanoseconds)
 
     def settle(self) -> None:
         """Let QEMU finish what the writes before have started in the background."""
@@ -211,6 +254,8 @@ class DriverType:
         }
         self.names: Final = {f"{region.name}.{name}": name for name in self._methods}
         """The names of its operations, and the method that each one is."""
+        self.learns: Final = cls.learn is not Driver.learn
+        self._learnt: Mapping[str, object] = {}
 
     def kinds(self, weight: float) -> list[OperationType]:
         """Return its kinds of operation, `weight` each times the one that the class gives it."""
@@ -247,31 +292,49 @@ class DriverType:
             driver.__init__()  # type: ignore[misc]
         except Exception as error:
             raise TargetError(f"{self._class.__name__} cannot be made: {error}") from error
+        driver.put_back(self._learnt)
         return driver
+
+    def learn(self, run: Run, memory: range) -> bool:
+        """Let a driver learn on a machine that takes commands; return whether it is of use there."""
+        machinery = Machinery(memory)
+        machinery.pipeline = Pipeline(run)
+        driver = self.create(machinery)
+        before = driver.keep()
+        useful = driver.learn()
+        machinery.pipeline.flush()
+        self._learnt = {name: value for name, value in driver.keep().items() if before.get(name) != value}
+        return useful
 
 
 def drivers_for(
-    classes: Sequence[type[Driver]], regions: Sequence[Region], bench: Bench
+    classes: Sequence[type[Driver]], regions: Sequence[Region], bench: Bench | None = None
 ) -> list[DriverType]:
     """Return a driver type for each class and region that fit, when all that it needs is there.
 
-    `bench` is asked for a class's `identity`, if it has one.
+    `bench` is asked for a class's `identity`; without it a class that has one fits nowhere. Of the `others` each driver gets its own
+    where there are as many, and else all get the first.
     """
     found: list[DriverType] = []
     for cls in classes:
         others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
         if not all(others.values()):
             continue
-        for number, region in enumerate(_fitting(cls.region, regions)):
-            if not all(_holds(bench, region, *register) for register in cls.identity.items()):
-                continue
-            chosen = {name: fit[min(number, len(fit) - 1)] for name, fit in others.items()}
+        own = [
+            region
+            for region in filter(cls.fits, _fitting(cls.region, regions))
+            if all(_holds(bench, region, *register) for register in cls.identity.items())
+        ]
+        for number, region in enumerate(own):
+            chosen = {
+                name: fit[number if len(fit) == len(own) else 0] for name, fit in others.items()
+            }
             found.append(DriverType(cls, region, chosen))
     return found
 
 
-def _holds(bench: Bench, region: Region, offset: int, value: int) -> bool:
-    answers = bench.ask(region.read(offset, 4))
+def _holds(bench: Bench | None, region: Region, offset: int, value: int) -> bool:
+    answers = None if bench is None else bench.ask(region.read(offset, 4))
     return answers is not None and int(answers[-1], 16) == value
 
 

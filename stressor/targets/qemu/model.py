@@ -18,6 +18,7 @@ from stressor.targets.qemu.board import unsteady
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles, unambiguous
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
+from stressor.targets.qemu.drivers.looking import learn_drivers
 from stressor.targets.qemu.guest_memory import window_in
 from stressor.targets.qemu.learning import learn_registers
 from stressor.targets.qemu.pairs import learn_pairs
@@ -161,6 +162,7 @@ def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
                 there = ", ".join(region.name for region in layout.regions)
                 raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
             drivers += own
+    drivers = learn_drivers(layout, drivers)
     refuse_doubles(drivers)
     left_out: frozenset[str] = frozenset()
     if specification.device is None and specification.regions:
@@ -173,7 +175,7 @@ def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
 
 def _learnt(layout: Layout) -> Traffic:
     learnt = []
-    for region in layout.regions:
+    for region in (region for region in layout.regions if not region.rom):
         with closing(MachineBench(layout)) as bench:  # of its own: one region may have remapped others
             learnt.append(learn_registers(bench, region))
     with closing(MachineBench(layout)) as bench:

@@ -60,6 +60,9 @@ class Pipeline:
         self.flush()
         return said[0]
 
+    def step(self, nanoseconds: int) -> None:
+        """Nothing yet: the clock stands still."""
+
     def settle(self) -> None:
         """Let QEMU finish what it does in the background: requests to a disk are answered in its main
         loop, which comes round at least once for each of a few questions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ class Region:
     """A range of registers: `size` bytes at `base`, in memory or (with `ports`) in I/O space.
 
     With `config` it is the configuration space of the PCI function whose address `base` is.
+    A `rom` is memory for who reads it, and a device for who writes: flash, which takes commands.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Region:
     size: int
     ports: bool
     config: bool = False
+    rom: bool = False
 
     def read(self, offset: int, width: int) -> list[str]:
         """Return the qtest commands that read a register; the answer is that to the last one."""
@@ -131,7 +133,8 @@ def pci_functions(buses: Sequence[Mapping[str, Any]]) -> Iterator[PciFunction]:
 def regions_in(text: str, patterns: tuple[str, ...] = ("*",)) -> tuple[Region, ...]:
     """Return the regions of device registers that `info mtree -f` shows, each once, by address.
 
-    Only what fits one of `patterns` by its name; I/O space is the view named `I/O`.
+    Only what fits one of `patterns` by its name; I/O space is the view named `I/O`. Of a ROM that is
+    seen at several places only the last is taken: the others are copies for the processor's start.
     """
     found: dict[tuple[bool, int], Region] = {}
     for view in re.split(r"^FlatView #\d+$", text, flags=re.MULTILINE):
@@ -142,12 +145,15 @@ def regions_in(text: str, patterns: tuple[str, ...] = ("*",)) -> tuple[Region, .
         roots = {"(none)", *_ROOT.findall(view)}  # what lies bare under no device has their name
         for line in view.splitlines():
             match = _RANGE.match(line)
-            if match is None or match[3] != "i/o" or match[4] in roots:
+            if match is None or match[3] not in ("i/o", "romd") or match[4] in roots:
                 continue
             first, last = int(match[1], 16), int(match[2], 16)
             if any(fnmatchcase(match[4], pattern) for pattern in patterns):
-                found.setdefault((ports, first), Region(match[4], first, last - first + 1, ports))
-    return tuple(_numbered([found[key] for key in sorted(found)]))
+                region = Region(match[4], first, last - first + 1, ports, rom=match[3] == "romd")
+                found.setdefault((ports, first), region)
+    regions = [found[key] for key in sorted(found)]
+    roms = {region.name: region for region in regions if region.rom}
+    return tuple(_numbered([one for one in regions if not one.rom or roms[one.name] is one]))
 
 
 def _numbered(regions: list[Region]) -> Iterator[Region]:
@@ -156,4 +162,4 @@ def _numbered(regions: list[Region]) -> Iterator[Region]:
     for region in regions:
         count = seen[region.name] = seen.get(region.name, 0) + 1
         name = region.name if count == 1 else f"{region.name}#{count}"
-        yield Region(name, region.base, region.size, region.ports)
+        yield replace(region, name=name)

@@ -15,7 +15,7 @@ from stressor.loop.target import (
     Snapshot,
 )
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
-from stressor.targets.qemu.driver import Driver, DriverType, Machinery
+from stressor.targets.qemu.driver import Driver, DriverType, Machinery, memory_of_drivers
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import NOTHING, Pipeline
 from stressor.targets.qemu.process import QemuDied, QemuHung
@@ -72,7 +72,8 @@ class QemuTarget:
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
-        self._machinery = Machinery(ram[len(ram) - len(ram) // 4 :])
+        self._assigned: set[str] = set()
+        self._machinery = Machinery(memory_of_drivers(ram))
         self._drivers: list[Driver] = []
         self._transactions: dict[str, tuple[Callable[..., object], int]] = {}
         self.commands: list[str] = []
@@ -158,11 +159,14 @@ class QemuTarget:
         bring back, and neither is what drivers know: so they get it back with all of the machine."""
         known = [driver.keep() for driver in self._drivers]
         self._whole = self._machine.save_whole()
+        self._machinery.elsewhere = True
         try:
             self.execute(operations)
         except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
             self._machines.give(self._machine)
             self._machine, self._moved = self._machines.take(incoming=True), True
+        finally:
+            self._machinery.elsewhere = False
         for driver, kept in zip(self._drivers, known, strict=True):
             driver.put_back(kept)
 
@@ -201,10 +205,15 @@ class QemuTarget:
         return hashlib.blake2b(self._cut(devices, hidden), digest_size=16).digest()
 
     def _left_out(self) -> Collection[str]:
-        return {*self.repairs, *self._excluded}
+        return {*self.repairs, *self._excluded, *self._assigned}
 
     def attributes(self) -> dict[str, object]:
-        return self._view.attributes(self._machine.named()[1])
+        return self._known(self._view.attributes(self._machine.named()[1]))
+
+    def _known(self, attributes: dict[str, object]) -> dict[str, object]:
+        if not self._assigned:
+            return attributes
+        return {path: value for path, value in attributes.items() if without_indexes(path) not in self._assigned}
 
     def value(self, attribute: str) -> object:
         return self.attributes().get(attribute)
@@ -216,15 +225,16 @@ class QemuTarget:
         return self._digest(self.birth.devices, self._left_out())
 
     def fresh(self, pristine: bytes) -> bool:
-        hidden = {*self.repairs, *self._excluded, *self.uncleared}
+        hidden = {*self._left_out(), *self.uncleared}
         return self._digest(self._machine.save(), hidden) == self._digest(self.birth.devices, hidden)
 
     def pristine_attributes(self) -> dict[str, object]:
-        return self.birth.attributes
+        return self._known(self.birth.attributes)
 
     def assign(self, values: Mapping[str, object]) -> None:
-        """Nothing: QEMU's state is only reached by a load, which is what is under test. What is
-        known to be lost is left out of `examine` instead."""
+        """Leave these fields out of `examine` and `attributes` from now on: QEMU's state is only
+        reached by a load, which is what is under test."""
+        self._assigned.update(map(without_indexes, values))
 
     def broken(self) -> str | None:
         return None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from stressor.loop.trace import Operation
+from stressor.targets.qemu.bench import MachineBench
 from stressor.targets.qemu.discovery import discover
 from stressor.targets.qemu.driver import drivers_for
 from stressor.targets.qemu.drivers.catalogue import SHIPPED
 from stressor.targets.qemu.drivers.command_blocks import INQUIRY, read_10
-from stressor.targets.qemu.learning import natural_width
 from stressor.targets.qemu.model import QemuModel
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.specification import parse_specification
@@ -57,10 +58,9 @@ def _machine() -> str:
 def _model(specification: str) -> QemuModel:
     """Return a model without what raw traffic needs to know, which takes long to find out."""
     layout = discover(parse_specification(specification))
-    widths = {region.name: natural_width(region) for region in layout.regions}
-    traffic = Traffic(layout.regions, dict.fromkeys(widths, ()), widths, 0)
-    drivers = tuple(drivers_for(SHIPPED, layout.regions))
-    return QemuModel("qemu:storage", specification, layout, traffic, Pool(layout, 0), drivers)
+    with closing(MachineBench(layout)) as bench:
+        drivers = tuple(drivers_for(SHIPPED, layout.regions, bench))
+    return QemuModel("qemu:storage", specification, layout, Traffic(()), Pool(layout, 0), drivers)
 
 
 @pytest.fixture(scope="module")
