@@ -25,7 +25,7 @@ import pytest
 from stressor.errors import TargetError, UsageError
 from stressor.loop.events import Event, FindingFound, RunFinished, TargetBroke
 from stressor.loop.finding import Oracle
-from stressor.loop.target import Snapshot, Target
+from stressor.loop.target import DiedOfSavingError, Snapshot, Target
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.search.run import run
 from stressor.targets.qemu.model import QemuModel, qemu_model
@@ -128,7 +128,7 @@ FAULTS: dict[str, Callable[[QemuProcess], None]] = {
 EXPECTED: dict[str, tuple[type[BaseException], ...]] = {
     "killed": (TargetError,),
     "stopped": (TargetError, QemuHung),
-    "crashed": (QemuDied,),
+    "crashed": (QemuDied, DiedOfSavingError),
     "qtest cut": (QemuHung,),
     "monitor cut": (QemuHung,),
 }
