@@ -155,14 +155,14 @@ def qemu_model(text: str, *, seconds: float = SECONDS) -> QemuModel:
     layout = discover(specification)
     traffic = _learnt(layout)
     with closing(MachineBench(layout)) as bench:
-        drivers = unambiguous(drivers_for(SHIPPED, layout.regions, bench))
+        shipped = learn_drivers(layout, drivers_for(SHIPPED, layout.regions, bench))
+        drivers = unambiguous(shipped)
         for name in specification.operations:
             own = drivers_for(drivers_in(name), layout.regions, bench)
             if not own:
                 there = ", ".join(region.name for region in layout.regions)
                 raise UsageError(f"--operations {name}: no driver fits a region; there are {there}")
-            drivers += own
-    drivers = learn_drivers(layout, drivers)
+            drivers += learn_drivers(layout, own)
     refuse_doubles(drivers)
     left_out: frozenset[str] = frozenset()
     if specification.device is None and specification.regions:
