@@ -41,7 +41,7 @@ class _Gate(Careful):
         """Run the operations on two twins, without any cycle."""
         try:
             return None if not raises and self._repeats() else self._alone_by_steps()
-        except StillbornError:  # what comes of saving it is not the gate's business
+        except (StillbornError, DiedOfSavingError):  # what comes of saving it is not the gate's business
             return None
 
     def _twins(self) -> tuple[Target, Target]:
