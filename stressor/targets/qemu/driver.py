@@ -182,6 +182,10 @@ class Driver:
         """
         return self._machinery.allocate(size, alignment)
 
+    def step(self, nanoseconds: int) -> None:
+        """Let so much virtual time pass, or up to 3 us more; nothing where the clock stands still."""
+        self._machinery.pipeline.step(nanoseconds)
+
     def settle(self) -> None:
         """Let QEMU finish what the writes before have started in the background."""
         self._machinery.pipeline.settle()
