@@ -108,12 +108,14 @@ class TargetSkipped:
 
 @dataclass(frozen=True, slots=True)
 class TargetFinished:
-    """A campaign ended; `interrupted` when Ctrl-C ended it early."""
+    """A campaign ended; `interrupted` when Ctrl-C ended it early. `notes` say what of the target cannot
+    be tested at all."""
 
     target: str
     statistics: Statistics
     findings: int
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class _Investigation(Careful):
             self._restored(subject, before, digest, reset, snapshot)
         self._suspect(subject, twin)
         self._invariant(subject, "after load")
-        subject.resume()
+        self._run("resume", Oracle.RESUMES_ALIKE, subject.resume)
 
     def _before(self, subject: Target, twin: Target) -> Callable[[], Attributes]:
         """Return what gives the state before the save: the twin's, which is walked only when asked."""

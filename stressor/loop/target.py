@@ -172,6 +172,10 @@ class TargetType(Protocol):
         """What the command line takes to reach it."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report has to say once of what cannot be tested of it; empty for most."""
+
+    @property
     def prefix(self) -> str:
         """The section and instance in front of every field path, such as `serial/0.`."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,6 +161,9 @@ class TerminalReport:
         modes = self._started.reset_modes if self._started else ()
         oracles = self._started.oracles if self._started else ()
         lines = [clean(event.target) + stopped]
+        for note in event.notes:
+            label = "  note".ljust(_COLUMN)
+            lines += textwrap.wrap(clean(note), WIDTH, initial_indent=label, subsequent_indent=" " * _COLUMN)
         lines += statistics_lines(event.statistics, oracles, modes, limit=0 if self._verbose else 6)
         return "\n".join(lines) + "\n"
 

@@ -78,6 +78,7 @@ def run(
         campaign: Campaign | OwnCampaign | None = None
         findings = 0
         interrupted = False
+        notes: tuple[str, ...] = ()
         try:
             if isinstance(target, RunsItself):
                 campaign = target.campaign(seed=seed, oracles=chosen)
@@ -86,6 +87,7 @@ def run(
                     target, seed=seed, oracles=chosen, reset_modes=possible,
                     watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
                 )
+                notes = target.notes
             for finding in campaign.run(cycles):
                 now = monotonic()
                 if finding is not None:
@@ -119,7 +121,7 @@ def run(
             if campaign is not None:
                 total_cycles += campaign.cycles
                 total_operations += campaign.operations
-        yield TargetFinished(target.name, statistics, findings, interrupted)
+        yield TargetFinished(target.name, statistics, findings, interrupted, notes)
     yield RunFinished(
         total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop(),
         tuple(skipped),

@@ -57,6 +57,10 @@ class Model:
         return self.binding.damages
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def walks(self) -> bool:
         return True
 

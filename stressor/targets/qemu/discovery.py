@@ -10,12 +10,14 @@ from typing import Final
 from stressor.errors import TargetError, UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
 from stressor.targets.qemu.board import Board, board_of
+from stressor.targets.qemu.clock import Clock
 from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in
 from stressor.targets.qemu.interrupts import interrupt_sections
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.process import SECONDS, QemuDied, QemuHung, QemuProcess
 from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_functions, regions_in
 from stressor.targets.qemu.specification import QemuSpecification
+from stressor.targets.qemu.timekeeping import clock_for
 
 __all__ = ["Layout", "NoRegisters", "discover", "launch", "machine_of"]
 
@@ -40,7 +42,8 @@ class Layout:
     `sections` are those that the stressed device brings along; None for a board, where all count.
     `interrupts` are the interrupt controllers' beside them. `assigned` are the base addresses of
     the stressed PCI function by their offsets. `ram` is the memory that operations use: at most
-    four megabytes, of which the last quarter is for drivers.
+    four megabytes, of which the last quarter is for drivers. `clock` lets time pass; None where it
+    stands still, for the reason in `timeless`.
     """
 
     binary: QemuBinary
@@ -53,6 +56,8 @@ class Layout:
     interrupts: frozenset[str]
     assigned: tuple[tuple[int, int], ...]
     ram: range
+    clock: Clock | None = None
+    timeless: str = ""
 
 
 def launch(
@@ -68,7 +73,7 @@ def launch(
     """
     return QemuProcess(
         layout.binary, layout.arguments, memory=layout.memory, incoming=incoming, seconds=seconds,
-        patience=patience,
+        patience=patience, clock=layout.clock,
     )  # fmt: skip
 
 
@@ -105,9 +110,11 @@ def discover(specification: QemuSpecification) -> Layout:
         chosen = f" that fits {', '.join(patterns)}" if specification.regions else ""
         raise NoRegisters(f"{specification.text}: has no region of registers{chosen}; see info mtree")
     own = [assigned for function, assigned in bases if function.id == _ID]
+    clock = clock_for(specification, binary, arguments, board.memory)
     return Layout(
         binary, machine, board.memory, tuple(arguments), tuple(setup), regions, sections,
         interrupts, own[0] if own else (), _used(memory_in(tree)),
+        *((None, clock) if isinstance(clock, str) else (clock, "")),
     )  # fmt: skip
 
 

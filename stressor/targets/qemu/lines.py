@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.targets.qemu.model import QemuModel
-from stressor.targets.qemu.process import ALWAYS, QemuDied, QemuHung, sized
+from stressor.targets.qemu.process import ALWAYS, STILL, QemuDied, QemuHung, sized
 from stressor.targets.qemu.target import QemuTarget
 
 __all__ = ["qtest_lines"]
@@ -18,6 +18,7 @@ _BETWEEN = {
     ResetMode.FRESH: "migrate to a new process (-incoming)",
     ResetMode.DONOR: "savevm, what follows up to the next comment, loadvm",
 }
+_STEP = "clock_step "
 
 
 def qtest_lines(model: QemuModel, trace: Trace) -> str:
@@ -31,18 +32,22 @@ def qtest_lines(model: QemuModel, trace: Trace) -> str:
 
 def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
     layout = model.layout
-    command = [Path(layout.binary.path).name, *ALWAYS, *sized(layout.memory), *layout.arguments]
+    timing = layout.clock.arguments if layout.clock else STILL
+    command = [
+        Path(layout.binary.path).name, *ALWAYS, *timing, *sized(layout.memory), *layout.arguments
+    ]  # fmt: skip
+    stock = not layout.binary.qtest_clock
     yield f"# {shlex.join(command)} -qtest stdio    (QEMU {layout.binary.version})"
     yield from layout.setup
     target = model.open()
     try:
         for step in trace:
             if not isinstance(step, Cycle):
-                yield from _sent(target, step)
+                yield from _sent(target, step, stock)
                 continue
             yield f"# {_BETWEEN.get(step.mode, step.mode)}"
             for operation in step.operations:
-                yield from _sent(target, operation)
+                yield from _sent(target, operation, stock)
             if step.operations:
                 yield "# loadvm"
     except (QemuDied, QemuHung) as gone:
@@ -51,9 +56,11 @@ def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
         target.close()
 
 
-def _sent(target: QemuTarget, operation: Operation) -> Iterator[str]:
+def _sent(target: QemuTarget, operation: Operation, stock: bool) -> Iterator[str]:
     before = len(target.commands)
     try:
         target.execute([operation])
     finally:
-        yield from target.commands[before:]
+        for line in target.commands[before:]:
+            aside = stock and line.startswith(_STEP)
+            yield f"# {line}, where the accelerator qtest is built in" if aside else line

@@ -88,6 +88,22 @@ class Machine:
         stream = read_stream(io.BytesIO(self.process.storage.read_state(_WHOLE)))
         return [part.label for part in stream.parts if isinstance(part, DeviceSection)]
 
+    def section(self, label: str) -> DeviceSection:
+        """Return one section as it is now, such as `timer/0`; slow. Raises TargetError."""
+        for part in self.named()[1].parts:
+            if isinstance(part, DeviceSection) and part.label == label:
+                return part
+        raise TargetError(f"the machine saves no section {label}")
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether what is saved says what time it is; also where time stands still."""
+        return self.process.clock is None or self.process.clock.travels
+
+    def step(self, nanoseconds: int) -> int:
+        """Let so much virtual time pass, or a little more; see `QemuProcess.step`."""
+        return self.process.step(nanoseconds)
+
     def save(self) -> bytes:
         """Return the device sections, as QEMU wrote them; the machine's memory is not among them.
 
@@ -149,6 +165,10 @@ class Machine:
         """Let QEMU write to its images: from 10.0 on it does not before the machine runs."""
         with contextlib.suppress(CommandError):  # older ones have no such command
             self.process.execute("blockdev-set-active", active=True)
+
+    def rewind_clock(self, timer: bytes) -> None:
+        """Load the one section `timer/0`, and so put the clock back; everything else is reset."""
+        self._load(self.frame.start + timer + b"\0\x06\0\0\0\x02{}")
 
     def reset(self) -> None:
         """Do what the machine's reset button does; it stays stopped."""

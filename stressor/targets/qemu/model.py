@@ -62,6 +62,11 @@ class QemuModel:
         return *raw, *(kind for driver in self.drivers for kind in driver.kinds(weight))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        timeless = self.layout.timeless
+        return (f"time stands still, no timer fires: {timeless}",) if timeless else ()
+
+    @property
     def walks(self) -> bool:
         return False
 
@@ -180,7 +185,7 @@ def _learnt(layout: Layout) -> Traffic:
             learnt.append(learn_registers(bench, region))
     with closing(MachineBench(layout)) as bench:
         pairs = learn_pairs(bench, learnt)
-    return Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram))
+    return Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram), timed=layout.clock is not None)
 
 
 def name_of(specification: QemuSpecification) -> str:

@@ -19,13 +19,14 @@ NOTHING: Final = "endianness"
 
 
 class Pipeline:
-    """Collects commands until somebody needs an answer. Raises what `run` raises.
+    """Collects commands until somebody needs an answer. Raises what `run` and `step` raise.
 
     `observations` are complete after a `flush`.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, step: Callable[[int], int] | None = None) -> None:
         self._run: Final = run
+        self._step: Final = step
         self._commands: list[str] = []
         self._waiting: list[tuple[int, Answer]] = []
         self.observations: list[object] = []
@@ -61,7 +62,10 @@ class Pipeline:
         return said[0]
 
     def step(self, nanoseconds: int) -> None:
-        """Nothing yet: the clock stands still."""
+        """Let virtual time pass, behind everything that was added before."""
+        self.flush()
+        if self._step is not None:
+            self.sent.append(f"clock_step {self._step(nanoseconds)}")
 
     def settle(self) -> None:
         """Let QEMU finish what it does in the background: requests to a disk are answered in its main

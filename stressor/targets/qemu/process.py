@@ -19,12 +19,14 @@ from typing import Any, Final
 from stressor.errors import TargetError
 from stressor.loop.watchdog import Hung
 from stressor.targets.qemu.binary import QemuBinary
+from stressor.targets.qemu.clock import Clock
+from stressor.targets.qemu.gdb import Gdb, GdbError, GdbSilent
 from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
 from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
 __all__ = [
-    "ALWAYS", "SECONDS", "STATE", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "sized",
+    "ALWAYS", "SECONDS", "STATE", "STILL", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "sized",
 ]  # fmt: skip
 
 _WORDS: Final = 2000
@@ -37,9 +39,12 @@ SECONDS: Final = 10.0
 
 ALWAYS: Final = (
     "-S", "-display", "none", "-nodefaults", "-no-user-config",
-    "-accel", "tcg", "-rtc", "base=2020-01-01,clock=vm",
+    "-rtc", "base=2020-01-01,clock=vm",
 )  # fmt: skip
 """What every machine is started with: stopped, alone, and with a clock that stands still."""
+
+STILL: Final = ("-accel", "tcg")
+"""What is added without a clock; one that can be advanced has its own arguments."""
 
 STATE: Final = "stressor-state"
 """The block node in which the machine's state is kept."""
@@ -70,8 +75,8 @@ class QemuProcess:
 
     `arguments` come behind the ones that are needed to drive it; with `incoming` it waits for a
     whole state to be loaded. `seconds` bounds every answer, `patience` those to qtest commands.
-    `inherited` are descriptors that `arguments` speak of. Raises TargetError when it cannot be
-    launched; nothing is left over then.
+    `inherited` are descriptors that `arguments` speak of. Without `clock`, time stands still. Raises
+    TargetError when it cannot be launched; nothing is left over then.
     """
 
     def __init__(
@@ -84,7 +89,9 @@ class QemuProcess:
         seconds: float = SECONDS,
         patience: float | None = None,
         inherited: Sequence[int] = (),
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock
         self._seconds: Final = seconds
         self._patience: Final = patience or seconds
         self.incoming: Final = incoming
@@ -94,11 +101,13 @@ class QemuProcess:
         self._monitor_end: socket.socket | None = None
         self._monitor: Monitor | None = None
         self._qtest: Qtest | None = None
+        self._gdb: Gdb | None = None
         try:
             self.storage: Final = Storage(self._folder / "state.qcow2")
             waiting = ["-incoming", "defer"] if incoming else []
             common = _common(memory, self.storage.path)
-            self._launch(binary, [*common, *arguments, *waiting], inherited)
+            timing = clock.arguments if clock else STILL
+            self._launch(binary, [*common, *timing, *arguments, *waiting], inherited)
         except OSError as error:
             self.close()
             raise TargetError(f"QEMU cannot be launched: {error}") from error
@@ -119,22 +128,31 @@ class QemuProcess:
     ) -> None:
         monitor, monitor_there = socket.socketpair()
         qtest, qtest_there = socket.socketpair()
-        with monitor_there, qtest_there, open(self._folder / "words", "wb") as words:
+        gdb, gdb_there = socket.socketpair()
+        processor = [
+            "-chardev", f"socket,id=stressor-gdb,fd={gdb_there.fileno()}",
+            "-gdb", "chardev:stressor-gdb",
+        ]  # fmt: skip
+        with monitor_there, qtest_there, gdb_there, open(self._folder / "words", "wb") as words:
             self.command = [
                 binary.path, *arguments,
                 "-chardev", f"socket,id=stressor-monitor,fd={monitor_there.fileno()}",
                 "-mon", "chardev=stressor-monitor,mode=control",
                 "-chardev", f"socket,id=stressor-qtest,fd={qtest_there.fileno()}",
                 "-object", "qtest,id=stressor-tests,chardev=stressor-qtest,log=/dev/null",
+                *(processor if self.clock and self.clock.drives_processor else ()),
             ]  # fmt: skip
             self._process = subprocess.Popen(
                 _ending_with_us(self.command),
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words,
-                pass_fds=(monitor_there.fileno(), qtest_there.fileno(), *inherited),
+                pass_fds=(
+                    monitor_there.fileno(), qtest_there.fileno(), gdb_there.fileno(), *inherited
+                ),
                 restore_signals=False,  # a file that gets too large is an error then, and no signal
             )  # fmt: skip
             weakref.finalize(self, _end, self._process)
         self._qtest = Qtest(qtest, self._patience)
+        self._gdb = Gdb(gdb, self._seconds)
         self._monitor_end = monitor
 
     @property
@@ -202,6 +220,43 @@ class QemuProcess:
         except QtestError as error:
             raise self._gone(error) from error
 
+    def step(self, nanoseconds: int) -> int:
+        """Let so much virtual time pass, or a little more; return how much it was.
+
+        Raises TargetError when there is no clock, ClockLost, QemuDied, QemuHung, QemuDisturbed.
+        """
+        if self.clock is None:
+            raise TargetError("the machine's clock cannot be advanced; was this found with time=on?")
+        assert self._qtest is not None
+        try:
+            return self.clock.advance(self._qtest, self._gdb, nanoseconds)
+        except (QtestError, GdbError) as error:
+            raise self._gone(error) from error
+
+    def resume(self) -> None:
+        """Let the machine run for no time, and so do what a load left for when it runs; nothing where
+        time stands still. Raises QemuDied, QemuHung, QemuDisturbed."""
+        if self.clock is not None and self.clock.drives_processor:
+            assert self._gdb is not None
+            try:
+                self._gdb.run_for_nothing()
+            except GdbError as error:
+                raise self._gone(error) from error
+
+    def put_forward(self, nanoseconds: int) -> None:
+        """Set the clock of a new process, when no load will do it. Raises as `run`."""
+        if nanoseconds and self.clock is not None and not self.clock.travels:
+            self.run([f"clock_set {nanoseconds}"])
+
+    @property
+    def registers(self) -> Collection[str]:
+        """The first processor's registers, by the names that gdb has for them. Raises as `run`."""
+        assert self._gdb is not None
+        try:
+            return self._gdb.registers.keys()
+        except GdbError as error:
+            raise self._gone(error) from error
+
     def close(self) -> None:
         """End the process and remove what it left; never raises, and may be called again."""
         if self._process is not None:
@@ -212,13 +267,15 @@ class QemuProcess:
             self._monitor_end.close()
         if self._qtest is not None:
             self._qtest.close()
+        if self._gdb is not None:
+            self._gdb.close()
         self._ends()
 
     def _gone(self, error: Exception) -> QemuDied | QemuHung | QemuDisturbed:
         """Return what became of the process that did not answer, and see to it that it is gone."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            silent = isinstance(error, MonitorSilent | QtestSilent)
+            silent = isinstance(error, MonitorSilent | QtestSilent | GdbSilent)
             self._process.wait(0.05 if silent else min(_GRACE, self._seconds))
         code = self._process.poll()
         if code is None:

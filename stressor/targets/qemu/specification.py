@@ -14,7 +14,8 @@ __all__ = ["PREFIX", "QemuSpecification", "parse_specification", "written"]
 
 PREFIX: Final = "qemu:"
 _ARGUMENTS: Final = "--"
-_OWN: Final = ("machine", "binary", "memory")
+_OWN: Final = ("machine", "binary", "memory", "time")
+_SWITCH: Final = {"on": True, "off": False}
 _REPEATED: Final = ("region", "operations")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PATTERN: Final = re.compile(r"[\w.+*?\[\]!-]*[*?\[][\w.+*?\[\]!-]*")
@@ -23,13 +24,13 @@ _MEMORY: Final = re.compile(r"\d+[MG]?")
 
 @dataclass(frozen=True)
 class QemuSpecification:
-    """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,region=PATTERN,operations=FILE,PROPERTY=VALUE -- ...`,
-    taken apart.
+    """`qemu:DEVICE,machine=M,binary=PATH,memory=SIZE,time=on,region=PATTERN,operations=FILE,
+    PROPERTY=VALUE -- ...`, taken apart.
 
     `device` is None for a board's own devices, and may be a pattern; `properties` are the device's,
     `regions` choose by name (as in the shell) what is stressed, `operations` are Python files with
-    drivers. `arguments` go to QEMU as they are, `memory` is None where none was asked for. `text` is
-    what was written.
+    drivers. `arguments` go to QEMU as they are, `memory` is None where none was asked for. `time` says
+    whether virtual time passes, as far as the machine can. `text` is what was written.
     """
 
     text: str
@@ -37,6 +38,7 @@ class QemuSpecification:
     machine: str | None
     binary: str | None
     memory: str | None
+    time: bool
     properties: tuple[tuple[str, str], ...]
     regions: tuple[str, ...]
     operations: tuple[str, ...]
@@ -87,12 +89,15 @@ def parse_specification(text: str) -> QemuSpecification:
     memory = given.get("memory")
     if memory is not None and not _MEMORY.fullmatch(memory):
         raise UsageError(f"{text}: memory={memory} is no size; write 4M or 1G")
+    time = _SWITCH.get(given.get("time", "on"))
+    if time is None:
+        raise UsageError(f"{text}: time={given['time']} is neither; write time=on or time=off")
     properties = tuple((name, value) for name, value in given.items() if name not in _OWN)
     if device is None and properties:
         raise UsageError(f"{text}: {properties[0][0]}= is a property of no device; name one first")
     if device is None and "machine" not in given and not arguments:
         raise UsageError(f"{text}: names nothing; write qemu:e1000, or qemu:machine=versatilepb")
     return QemuSpecification(
-        text, device, given.get("machine"), given.get("binary"), memory, properties,
+        text, device, given.get("machine"), given.get("binary"), memory, time, properties,
         tuple(repeated["region"]), tuple(repeated["operations"]), tuple(arguments),
     )  # fmt: skip

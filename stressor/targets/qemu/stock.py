@@ -95,7 +95,7 @@ class Stock:
         return machine
 
     def give(self, machine: Machine) -> None:
-        if machine.remembers and self._spoilt < _HOPELESS:
+        if machine.remembers and machine.keeps_time and self._spoilt < _HOPELESS:
             try:
                 kept = len(self._kept) < _KEPT and self._put_back(machine)
             except (QemuDied, QemuHung, SaveRefused, StressorError):
@@ -135,6 +135,7 @@ class Stock:
 
     def _rewind(self, machine: Machine) -> None:
         machine.rewind()
+        machine.process.resume()
         machine.process.run(self._new.setup)
 
     def _writes(self, answers: Sequence[str], flip: int) -> Iterator[str]:

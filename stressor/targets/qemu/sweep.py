@@ -57,6 +57,10 @@ class SweptModel:
         return model
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return self._model.notes
+
+    @property
     def prefix(self) -> str:
         return self._model.prefix
 

@@ -15,13 +15,14 @@ from stressor.loop.target import (
     Snapshot,
 )
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
+from stressor.targets.qemu.clock import ClockLost
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery, memory_of_drivers
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import NOTHING, Pipeline
 from stressor.targets.qemu.process import QemuDied, QemuHung
 from stressor.targets.qemu.stock import Machines
-from stressor.targets.qemu.traffic import Traffic
-from stressor.targets.qemu.view import View
+from stressor.targets.qemu.traffic import STEP, Traffic
+from stressor.targets.qemu.view import View, whole_section
 from stressor.vmstate.live import without_indexes
 from stressor.vmstate.stream import Stream
 
@@ -40,6 +41,7 @@ class Birth:
         self.devices, stream = machine.named()
         self.frame = machine.frame
         self.attributes = view.attributes(stream)
+        self.timer = whole_section("timer/0", self.devices)
 
 
 class QemuTarget:
@@ -66,6 +68,9 @@ class QemuTarget:
         self._whole: bytes | None = None
         self._moved = False
         """Whether the state that `load` gets is another machine's."""
+        self._time = 0
+        self._standing = False
+        """Whether steps let no time pass, as nothing would take it back."""
         self._put_back: Sequence[str] = ()
         self._examined: bytes | None = None
         """What was saved to examine it, until something else is done."""
@@ -88,11 +93,16 @@ class QemuTarget:
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         self._examined = None
-        pipeline = self._machinery.pipeline = Pipeline(self._machine.process.run)
+        pipeline = self._machinery.pipeline = Pipeline(
+            self._machine.process.run, self.step if self._machine.process.clock else None
+        )
         try:
             for operation in operations:
                 transaction = self._transactions.get(operation.name)
-                if transaction is None:
+                if operation.name == STEP:
+                    pipeline.step(self._traffic.duration(operation))
+                    pipeline.add((), lambda answers: [None])
+                elif transaction is None:
                     self._traffic.perform(operation, pipeline, self.hidden)
                 else:
                     self._transact(pipeline, *transaction, operation.arguments)
@@ -100,6 +110,14 @@ class QemuTarget:
         finally:
             self.commands += pipeline.sent
         return [*map(self._shown, pipeline.observations)]
+
+    def step(self, nanoseconds: int) -> int:
+        """Let so much virtual time pass, or a little more; return how much. Raises as
+        `QemuProcess.step`."""
+        self._examined = None
+        passed = 0 if self._standing else self._machine.step(nanoseconds)
+        self._time += passed
+        return passed
 
     def _transact(
         self,
@@ -128,10 +146,11 @@ class QemuTarget:
         return sum(name.startswith(region) for name in self.hidden) >= _ENOUGH
 
     def stop(self) -> None:
-        """Nothing to do: the machine never runs."""
+        """Nothing to do: the machine only runs in the course of an operation."""
 
     def resume(self) -> None:
-        """Nothing to do either."""
+        self._examined = None
+        self._machine.process.resume()
 
     def save(self) -> Snapshot:
         if self._traffic.known_to_lose(self.hidden):
@@ -148,11 +167,18 @@ class QemuTarget:
         if cycle.mode is ResetMode.FRESH:
             self._whole = self._machine.save_whole()
             self._machines.give(self._machine)
-            self._machine, self._moved = self._machines.take(incoming=True), True
+            self._move()
         elif cycle.mode is ResetMode.DONOR:
             self._drive_elsewhere(cycle.operations)
         else:
+            if self._time and self._machine.keeps_time:
+                self._machine.rewind_clock(self.birth.timer)  # a reset arms as it does in a new process
             self._machine.reset()
+
+    def _move(self) -> None:
+        """Go on with a machine that waits for a whole state."""
+        self._machine, self._moved = self._machines.take(incoming=True), True
+        self._machine.process.put_forward(self._time)
 
     def _drive_elsewhere(self, operations: Sequence[Operation]) -> None:
         """Drive a donor. Memory, and what a device has of its own, is not for the device sections to
@@ -160,13 +186,17 @@ class QemuTarget:
         known = [driver.keep() for driver in self._drivers]
         self._whole = self._machine.save_whole()
         self._machinery.elsewhere = True
+        time = self._time
+        self._standing = not self._machine.keeps_time
         try:
             self.execute(operations)
-        except (QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
+        except (ClockLost, QemuDied, QemuHung):  # without any cycle: the gate's business, as in RUNS_ALONE
             self._machines.give(self._machine)
-            self._machine, self._moved = self._machines.take(incoming=True), True
+            self._move()
         finally:
             self._machinery.elsewhere = False
+        self._standing = False
+        self._time = time
         for driver, kept in zip(self._drivers, known, strict=True):
             driver.put_back(kept)
 
@@ -225,6 +255,8 @@ class QemuTarget:
         return self._digest(self.birth.devices, self._left_out())
 
     def fresh(self, pristine: bytes) -> bool:
+        if self._time and not self._machine.keeps_time:
+            return True  # what a reset arms cannot be compared
         hidden = {*self._left_out(), *self.uncleared}
         return self._digest(self._machine.save(), hidden) == self._digest(self.birth.devices, hidden)
 

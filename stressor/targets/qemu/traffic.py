@@ -11,6 +11,7 @@
     qemu.sweep   (region, (offset, data region, data offset), width, count)   and every index
     qemu.store   (address, bytes)                   what the guest puts into its memory
     qemu.fetch   (address, size)                    what it finds there
+    qemu.step    (nanoseconds,)                     virtual time passes; timers fire
 
 What a read shows is an output under the register's name, so that a report names it. The region
 `config` is the configuration space of the stressed PCI function.
@@ -24,20 +25,27 @@ from functools import lru_cache
 from typing import Final
 
 from stressor.errors import TargetError
+from stressor.loop.operations import OneOf, OperationType
 from stressor.loop.trace import Operation
+from stressor.targets.qemu.clock import DURATIONS
 from stressor.targets.qemu.guest_memory import Window
 from stressor.targets.qemu.mix import COMMAND, SWEPT, kinds_of
 from stressor.targets.qemu.pipeline import Answer, Pipeline, Run
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.registers import Learnt, Pair
 
-__all__ = ["Traffic"]
+__all__ = ["STEP", "Traffic"]
+
+STEP: Final = "qemu.step"
 
 _CONFIG: Final = "config"
 _SHOWN: Final = 16
 """Bytes of memory that an output shows as they are; more of them as a digest."""
 
 _PARTS: Final = 16
+
+_TIME: Final = 1 / 24
+"""The share of steps of the clock: each costs as much as some hundred accesses."""
 
 _MADE: Final = 4096
 """Operations whose commands are kept: the same ones come again and again, and to make them is half of
@@ -53,7 +61,10 @@ class Traffic:
         pairs: Sequence[Pair] = (),
         assigned: Mapping[int, int] | None = None,
         window: Window | None = None,
+        *,
+        timed: bool = False,
     ) -> None:
+        self._timed: Final = timed
         self._learnt: Final = {one.region.name: one for one in learnt}
         self._assigned: Final = assigned or {}
         self._answering: Final = {
@@ -61,7 +72,12 @@ class Traffic:
             for one in learnt
         }
         self._commands: Callable[[Operation], tuple[Sequence[str], Answer]] = lru_cache(_MADE)(self._make)
-        self.kinds: Final = tuple(kinds_of(learnt, pairs, self._assigned, window))
+        kinds = tuple(kinds_of(learnt, pairs, self._assigned, window))
+        if timed:
+            weight = max(2.0, _TIME * sum(kind.weight for kind in kinds))
+            step = OperationType(STEP, "let time pass", (), (OneOf(DURATIONS),), weight)
+            kinds = (*kinds, step)
+        self.kinds: Final = kinds
         sweeps = [Operation("qemu.sweep", (*pair.leading, SWEPT)) for pair in pairs]
         probes = [Operation("qemu.probe", (one.region.name,)) for one in learnt if one.registers]
         memory = [Operation("qemu.fetch", (window.base, window.size))] if window else []
@@ -110,6 +126,13 @@ class Traffic:
         if operation.name in ("qemu.read-indexed", "qemu.write-indexed", "qemu.sweep"):
             return self._indexed(operation)
         raise _unknown(operation)
+
+    def duration(self, operation: Operation) -> int:
+        """Return how long a step is, in ns. Raises TargetError when it is no step of this machine's."""
+        match operation:
+            case ("qemu.step", (int(nanoseconds),)) if self._timed:
+                return nanoseconds
+        raise TargetError(f"the clock of this machine stands still: {operation!r:.80}; is time=on possible?")
 
     def known_to_lose(self, hidden: Collection[str]) -> bool:
         """Return whether outputs that known findings are about are some of a configuration space."""

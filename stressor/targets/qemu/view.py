@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
@@ -11,13 +10,11 @@ from stressor.vmstate.live import without_indexes
 from stressor.vmstate.stream import DeviceSection, Stream
 from stressor.vmstate.wire import NamedField
 
-__all__ = ["VOLATILE", "View"]
+__all__ = ["VOLATILE", "View", "whole_section"]
 
-VOLATILE: Final = {"timer/0": "follows the host's time, even while the machine is stopped"}
+VOLATILE: Final = {"timer/0": "holds the host's time beside the virtual one"}
 """Sections that are left out of everything, and why."""
 
-_HEADER: Final = re.compile(rb"\x04.{4}\x05timer.{8}", re.DOTALL)
-_CLOCK: Final = 24
 _FULL: Final = 4
 _ID: Final = 5
 _VERSION: Final = 4
@@ -42,10 +39,9 @@ class View:
         if self._labels is not None:
             found = [match for name in self._names if (match := _section(name, devices))]
             return b"".join(devices[start:end] for start, end in sorted(found))
-        clock = _HEADER.search(devices)
-        if clock is None:
-            return devices
-        return devices[: clock.end()] + bytes(_CLOCK) + devices[clock.end() + _CLOCK :]
+        for start, end in filter(None, (_section(_named(label), devices) for label in VOLATILE)):
+            devices = devices[:start] + bytes(end - start) + devices[end:]
+        return devices
 
     def masked(
         self, devices: bytes, hidden: Collection[str], parse: Callable[[bytes], Stream]
@@ -93,6 +89,15 @@ class View:
         return {
             field.path: field.value for section in self.sections(stream) for field in named_lines(section)
         }
+
+
+def whole_section(label: str, devices: bytes) -> bytes:
+    """Return a section with its header and footer; nothing when it is not there."""
+    named = _named(label)
+    place = _section(named, devices)
+    if place is None:
+        return b""
+    return devices[place[0] - _VERSION - len(named) - _ID : place[1] + _ID]
 
 
 def _named(label: str) -> bytes:
