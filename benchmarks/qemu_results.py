@@ -1,10 +1,11 @@
 """Turns event streams of sweeps into the Markdown of docs/qemu-results.md.
 
     stressor run 'qemu:*,machine=q35' --seed 1 --cycles 60 --json q35.jsonl
-    python -m benchmarks.qemu_results --qemu 7.2.22 --notes notes.md q35.jsonl ... > docs/qemu-results.md
+    python -m benchmarks.qemu_results --qemu 7.2.22 --page docs/qemu-results.md q35.jsonl ...
 
-A stream that ends early is taken as far as it goes. `notes` holds a paragraph for each finding that
-somebody looked at: it begins with the finding's id, or several of them, and a colon.
+What stands above the mark in the page was written by people, and stays. A stream that ends early is
+taken as far as it goes. `notes` holds a paragraph for a finding: it begins with the finding's id, or
+several of them, and a colon.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from typing import Any
 
 from stressor.loop.finding import Cause, Divergence, FieldChange, Kind, Oracle
 
-__all__ = ["Sweep", "main", "markdown", "notes_in", "read_sweep"]
+__all__ = ["MARK", "Sweep", "main", "markdown", "notes_in", "read_sweep"]
+
+MARK = "<!-- below: python -m benchmarks.qemu_results -->"
+"""In a page, what is below it is written anew."""
 
 
 @dataclass
@@ -64,8 +68,6 @@ def notes_in(text: str) -> dict[str, str]:
 def markdown(sweeps: Sequence[Sweep], *, version: str, notes: dict[str, str]) -> Iterator[str]:
     """Yield the lines of the page."""
     findings = [finding for sweep in sweeps for finding in sweep.findings]
-    yield "# What sweeps over QEMU found"
-    yield ""
     seeds = ", ".join(dict.fromkeys(str(sweep.seed) for sweep in sweeps))
     yield f"QEMU {version}; seed {seeds}; {len(findings)} findings in {sum(len(s.outcomes) for s in sweeps)} targets."
     yield "Written by `python -m benchmarks.qemu_results`, notes apart; how to repeat it is in its docstring."
@@ -141,10 +143,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("streams", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--qemu", required=True, metavar="VERSION")
     parser.add_argument("--notes", type=Path, metavar="FILE")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="rewrite what is below its mark")
     given = parser.parse_args(arguments)
     sweeps = [read_sweep(file.read_text().splitlines()) for file in given.streams]
     notes = notes_in(given.notes.read_text()) if given.notes else {}
-    print("\n".join(markdown(sweeps, version=given.qemu, notes=notes)))
+    text = "\n".join(markdown(sweeps, version=given.qemu, notes=notes)) + "\n"
+    if given.page is None:
+        sys.stdout.write(text)
+        return 0
+    above = given.page.read_text().partition(MARK)[0] if given.page.exists() else ""
+    given.page.write_text(f"{above}{MARK}\n\n{text}")
     return 0
 
 

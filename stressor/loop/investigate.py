@@ -46,15 +46,27 @@ def investigate(
         alone = run_alone(target_type, trace, checks, watchdog, raises=raises)
         if alone is not None:
             return [alone]
-    return _Investigation(target_type, trace, checks, watchdog).run()
+    found = _Investigation(target_type, trace, checks, watchdog).run()
+    if not found and not target_type.walks:
+        # to look at such a twin is to save it, which may change it as it changes the subject
+        found = _Investigation(target_type, trace, checks, watchdog, unseen=True).run()
+    return found
 
 
 class _Investigation(Careful):
     def __init__(
-        self, target_type: TargetType, trace: Sequence[Step], checks: Checks, watchdog: Watchdog
+        self,
+        target_type: TargetType,
+        trace: Sequence[Step],
+        checks: Checks,
+        watchdog: Watchdog,
+        *,
+        unseen: bool = False,
     ) -> None:
         super().__init__(target_type, checks, watchdog)
         self._trace = trace
+        self._unseen = unseen
+        """Whether nobody looks at the twin before the end."""
         self._suspects: list[Divergence] = []
         self._alike: list[Target] = []
         """What is put right: beside the subject a twin that can only leave out what is known."""
@@ -139,7 +151,8 @@ class _Investigation(Careful):
     def _cycle(self, subject: Target, twin: Target, cycle: Cycle) -> None:
         checks = self._checks
         subject.stop()
-        self._drifted(subject, twin)
+        if not self._unseen:
+            self._drifted(subject, twin)
         before = self._before(subject, twin)
         digest = self._examine(subject)
         self._invariant(subject, "before save")
@@ -168,7 +181,7 @@ class _Investigation(Careful):
 
     def _before(self, subject: Target, twin: Target) -> Callable[[], Attributes]:
         """Return what gives the state before the save: the twin's, which is walked only when asked."""
-        if self._checks.alike or self._examine(subject) == twin.examine():
+        if not self._unseen and (self._checks.alike or self._examine(subject) == twin.examine()):
             return twin.attributes
         before = subject.attributes()
         return lambda: before

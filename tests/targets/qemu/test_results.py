@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
-from benchmarks.qemu_results import markdown, notes_in, read_sweep
+from benchmarks.qemu_results import MARK, main, markdown, notes_in, read_sweep
 from stressor.report.jsonl import JsonLines
 from tests.report.script import MANY
 
@@ -51,3 +52,17 @@ def test_a_stream_that_ends_early_is_taken_as_far_as_it_goes() -> None:
 def test_a_note_about_nothing_is_told() -> None:
     with pytest.raises(ValueError, match="begins with the id of a finding"):
         notes_in("The mask is lost.")
+
+
+def test_what_people_wrote_above_the_mark_stays(tmp_path: Path) -> None:
+    stream, page = tmp_path / "pc.jsonl", tmp_path / "results.md"
+    stream.write_text("\n".join(lines_of_events()))
+    page.write_text(f"# By hand\n\n{MARK}\nold")
+
+    for _ in range(2):
+        assert main(["--qemu", "7.2.22", "--page", str(page), str(stream)]) == 0
+
+    text = page.read_text()
+    assert text.startswith(f"# By hand\n\n{MARK}\n\nQEMU 7.2.22; seed 1;")
+    assert "old" not in text
+    assert text.count("## pc (14 targets") == 1
