@@ -28,7 +28,8 @@ class View:
 
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
-        self._names: Final = [_named(label) for label in sorted(labels or ())]
+        self._names: Final = [_named(label) for label in sorted(VOLATILE if labels is None else labels)]
+        self._places: Final[dict[bytes, tuple[int, int]]] = {}
         self._holes: Final[dict[tuple[int, frozenset[str]], list[tuple[int, int]]]] = {}
 
     def cut(self, devices: bytes) -> bytes:
@@ -37,11 +38,21 @@ class View:
         Fast: sections are found by their headers and footers. What cannot be found is left out.
         """
         if self._labels is not None:
-            found = [match for name in self._names if (match := _section(name, devices))]
-            return b"".join(devices[start:end] for start, end in sorted(found))
-        for start, end in filter(None, (_section(_named(label), devices) for label in VOLATILE)):
+            return b"".join(devices[start:end] for start, end in sorted(self._found(devices)))
+        for start, end in self._found(devices):
             devices = devices[:start] + bytes(end - start) + devices[end:]
         return devices
+
+    def _found(self, devices: bytes) -> Iterator[tuple[int, int]]:
+        """Yield where the bodies of the named sections lie: mostly where they lay the last time. To
+        search for them costs as much as QEMU takes to save them."""
+        for name in self._names:
+            place = self._places.get(name)
+            if place is None or not _is_section(name, devices, *place):
+                place = _section(name, devices)
+            if place is not None:
+                self._places[name] = place
+                yield place
 
     def masked(
         self, devices: bytes, hidden: Collection[str], parse: Callable[[bytes], Stream]
@@ -105,6 +116,18 @@ def _named(label: str) -> bytes:
     name, _, instance = label.partition("#")[0].rpartition("/")
     encoded = name.encode("utf-8", "surrogateescape")
     return bytes([len(encoded)]) + encoded + int(instance).to_bytes(4)
+
+
+def _is_section(named: bytes, devices: bytes, start: int, end: int) -> bool:
+    """Return whether a section's body lies there."""
+    at = start - _VERSION - len(named)
+    footer = b"\x7e" + devices[at - _ID + 1 : at]
+    return (
+        devices.startswith(named, at)
+        and devices[at - _ID] == _FULL
+        and devices.startswith(footer, end)
+        and devices[end + _ID : end + _ID + 1] in (b"\0", b"\x04")
+    )
 
 
 def _section(named: bytes, devices: bytes) -> tuple[int, int] | None:

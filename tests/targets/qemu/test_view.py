@@ -32,3 +32,14 @@ def test_of_a_device_its_own_sections_count() -> None:
 def test_a_device_without_a_section_saves_nothing() -> None:
     assert View(()).cut(devices()) == b""
     assert View({"gone/0"}).cut(devices()) == b""
+
+
+def test_a_section_that_moved_grew_or_went_is_not_looked_for_where_it_was() -> None:
+    view = View({"serial/1", "serial/0"})
+    first = view.cut(devices())
+
+    assert view.cut(devices(clock=b"c" * 99)) == first
+    assert view.cut(devices(serial=b"\1\2\5\6")) == b"\1\2\5\6\3"
+    assert view.cut(devices(serial=b"\1")) == b"\1\3"
+    assert view.cut(section("timer", bytes(24), 2)) == b""
+    assert view.cut(devices()) == first
