@@ -321,6 +321,8 @@ class Campaign:
             self._repairs.add(bare)
         if divergence.oracle is Oracle.RESUMES_ALIKE:
             self._checks.hidden.add(bare)
+        if divergence.oracle is Oracle.INVARIANTS_HOLD and not self._type.walks:
+            self._checks.invariants = False  # it is one about the whole stream, and there to stay
         if divergence.cause is Cause.NONDETERMINISTIC:
             self._ended = not self._engine.exclude(bare)
             self._checks.hidden.add(bare)

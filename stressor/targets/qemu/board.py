@@ -24,7 +24,7 @@ _MEMORY: Final = "4M"
 
 _CARDS: Final = 4
 _CARD: Final = re.compile(r"does not support if=sd,bus=0,unit=(\d+)")
-_SIZE: Final = re.compile(r"\b(RAM|memory)\b", re.IGNORECASE)
+_SIZE: Final = re.compile(r"\b(D?RAM|memory)\b", re.IGNORECASE)
 _PCI: Final = 0xCF8
 
 

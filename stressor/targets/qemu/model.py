@@ -109,7 +109,7 @@ class QemuModel:
 
     @property
     def invariants(self) -> bool:
-        return False
+        return bool(self.birth.doubled)
 
     @property
     def damages(self) -> tuple[str, ...]:

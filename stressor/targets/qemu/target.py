@@ -41,6 +41,7 @@ class Birth:
         self.devices, stream = machine.named()
         self.frame = machine.frame
         self.attributes = view.attributes(stream)
+        self.doubled = view.doubled(stream)
         self.timer = whole_section("timer/0", self.devices)
 
 
@@ -274,7 +275,9 @@ class QemuTarget:
         self._assigned.update(map(without_indexes, values))
 
     def broken(self) -> str | None:
-        return None
+        if not self.birth.doubled:
+            return None
+        return f"{self.birth.doubled[0]} has a name and instance of its own in the stream"
 
     def field(self, attribute: str) -> FieldInfo:
         unsaved = NOT_REPEATING if without_indexes(attribute) in self._excluded else None

@@ -95,6 +95,11 @@ class View:
             if self._labels is None or part.label in self._labels:
                 yield part
 
+    def doubled(self, stream: Stream) -> tuple[str, ...]:
+        """Return the labels of chosen sections that bear the name and instance of an earlier one: a
+        load gives both to whoever is found by that name."""
+        return tuple(section.label for section in self.sections(stream) if "#" in section.label)
+
     def attributes(self, stream: Stream) -> dict[str, object]:
         """Return every chosen field by its path."""
         return {

@@ -290,3 +290,22 @@ def test_widths_index_registers_and_places_that_kill_are_learnt_of_real_devices(
     assert ("ac97-nam", 2, 2) in [part.arguments for part in sound.parts(Operation("qemu.probe", ("ac97-nam",)))]
     assert Operation("qemu.sweep", ("rtc-index", (0, "rtc", 0), 1, 48)) in clock.opening
     assert {kind.label for kind in bomb.operations} >= {"write isa-debug-exit+0x0", "write isa-debug-exit+0x1"}
+
+
+def test_a_stream_that_contradicts_itself_is_one_finding_and_the_run_goes_on() -> None:
+    model = qemu_model("qemu:isa-serial,time=off")
+    model.birth.doubled = ("serial/0#2",)
+    campaign = Campaign(
+        model, seed=1, oracles=list(Oracle), reset_modes=list(model.reset_modes), watchdog=Watchdog(20.0),
+        shrinking=False,
+    )  # fmt: skip
+    try:
+        found = [finding for finding in campaign.run(8) if finding is not None]
+    finally:
+        model.close()
+
+    told = [finding for finding in found if finding.divergence.oracle is Oracle.INVARIANTS_HOLD]
+    assert [finding.divergence.first.path for finding in told] == [
+        "serial/0#2 has a name and instance of its own in the stream"
+    ]
+    assert campaign.cycles == 8

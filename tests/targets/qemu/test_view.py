@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 from stressor.targets.qemu.view import View
+from stressor.vmstate.stream import read_stream
 
 
 def section(name: str, body: bytes, number: int, instance: int = 0) -> bytes:
@@ -32,6 +34,19 @@ def test_of_a_device_its_own_sections_count() -> None:
 def test_a_device_without_a_section_saves_nothing() -> None:
     assert View(()).cut(devices()) == b""
     assert View({"gone/0"}).cut(devices()) == b""
+
+
+def test_two_sections_of_one_name_and_instance_are_told() -> None:
+    def labels(*sections: bytes) -> tuple[str, ...]:
+        text = b'{"devices": []}'
+        description = b"\x06" + len(text).to_bytes(4) + text
+        stream = read_stream(io.BytesIO(b"QEVM\0\0\0\3" + b"".join(sections) + b"\0" + description))
+        return View(None).doubled(stream)
+
+    first, second = section("serial", b"\1", 3), section("serial", b"\2", 4)
+
+    assert labels(first, second) == ("serial/0#2",)
+    assert labels(first, section("serial", b"\2", 4, 1)) == ()
 
 
 def test_a_section_that_moved_grew_or_went_is_not_looked_for_where_it_was() -> None:
