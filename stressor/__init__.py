@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stressor.plugin.stress_test import stress_test
     from stressor.targets.adapter import adapt
     from stressor.targets.qemu.driver import Driver
 
-__all__ = ["Driver", "__version__", "adapt"]
+__all__ = ["Driver", "__version__", "adapt", "stress_test"]
 
 __version__ = "0.1.0"
 
@@ -29,4 +30,8 @@ def __getattr__(name: str) -> object:
         from stressor.targets.qemu.driver import Driver
 
         return Driver
+    if name == "stress_test":
+        from stressor.plugin.stress_test import stress_test
+
+        return stress_test
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -111,6 +111,21 @@ class Campaign:
                 yield None
                 index += 1
 
+    def parts(self, plan: Plan) -> bool:
+        """Run one plan; return whether anything parted, a suspicion that `consider` looks into."""
+        with self._watchdog.watching():
+            recording, raised = self._record(plan.batches, unseen=False)
+            self._plans += 1
+            return raised is not None or any(
+                self._run(recording, plan.batches, schedule, None) is not None
+                for schedule in plan.schedules
+            )
+
+    def consider(self, plan: Plan) -> Iterator[Finding]:
+        """Run one plan, and yield each finding that is new."""
+        with self._watchdog.watching():
+            yield from self._plan(plan, 0, None)
+
     def _stillborn(self) -> Iterator[Finding]:
         """Yield what is wrong with a device that cannot be saved; that save was its only cycle."""
         cycle = Cycle(self._checks.looking_in or ResetMode.IN_PLACE)

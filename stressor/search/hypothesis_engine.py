@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from random import Random
@@ -25,7 +26,7 @@ from stressor.loop.operations import Duration, OneOf, OperationType, RegisterVal
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Step, Trace
 
-__all__ = ["DURATIONS", "drawn_traces", "operations", "polish", "traces", "values"]
+__all__ = ["DURATIONS", "drawn_traces", "exploring", "operations", "polish", "traces", "values"]
 
 DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
@@ -140,6 +141,41 @@ def traces(
         return tuple(steps)
 
     return trace()
+
+
+def exploring(
+    name: str,
+    check: Callable[[int], None],
+    *,
+    numbers: int,
+    given_settings: object,
+    examples: int | None,
+    given_seed: int | None,
+    carried: Mapping[str, object],
+) -> Callable[[], None]:
+    """Return a Hypothesis test that gives `check` numbers below `numbers`, as often as settings say.
+
+    `name` is what it is called, in its database too. `given_settings` are the user's own; else those of
+    the profile hold, without a deadline, and with `examples` as the most that are tried, if given.
+    `carried` is what decorators left on the user's function.
+    Raises UsageError for what are no settings.
+    """
+    if given_settings is not None and not isinstance(given_settings, settings):
+        raise UsageError(f"settings={given_settings!r:.60}: give hypothesis.settings(...)")
+
+    def test(plan: int) -> None:
+        check(plan)
+
+    test.__name__ = test.__qualname__ = re.sub(r"\W", "_", name)
+    vars(test).update(carried)
+    wrapped = given(plan=st.integers(0, numbers - 1))(test)
+    if given_settings is None and not carried:
+        given_settings = settings(deadline=None)
+        if examples is not None:
+            given_settings = settings(given_settings, max_examples=examples)
+    if given_settings is not None:
+        wrapped = given_settings(wrapped)
+    return wrapped if given_seed is None else seed(given_seed)(wrapped)
 
 
 def drawn_traces(

@@ -25,7 +25,7 @@ from stressor.targets.model import Model, model_of
 from stressor.targets.qemu.live.specification import is_live
 from stressor.vmstate import Description
 
-__all__ = ["execute_file", "find_models"]
+__all__ = ["execute_file", "find_models", "model_for"]
 
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -54,6 +54,34 @@ def find_models(specifications: Sequence[str], root: Path | None = None) -> list
                     "rename one, or run them one at a time"
                 )
     return list(models.values())
+
+
+def model_for(target: object, root: Path) -> TargetType:
+    """Return the model of a device class, of the result of `adapt`, or of what the command line takes.
+
+    The class is taken as it is, and its file is not executed anew; the model's specification is how the
+    command line reaches it. Raises as `find_models`.
+    """
+    if isinstance(target, str):
+        models = find_models([target], root)
+        if len(models) != 1:
+            names = ", ".join(model.name for model in models)
+            raise UsageError(f"{target} has {len(models)} devices ({names}); name one of them")
+        if isinstance(models[0], RunsItself):
+            raise UsageError(f"{target} runs by itself and is no test; use `stressor run {target}`")
+        return models[0]
+    cls = target.cls if isinstance(target, Adapter) else target
+    if not isinstance(cls, type):
+        raise UsageError(f"{target!r:.60} is no device; give a class, adapt(...), or a path as text")
+    module = sys.modules[cls.__module__]
+    file = Path(module.__file__ or cls.__module__)
+    name = _named_as(module, target) or cls.__qualname__
+    specification = f"{_shown(file, None, root)}::{name}"
+    return _model(target, specification, file.stem, module)
+
+
+def _named_as(module: ModuleType, target: object) -> str | None:
+    return next((name for name, member in vars(module).items() if member is target), None)
 
 
 def _models(

@@ -81,6 +81,19 @@ class Model:
     def excluding(self, attributes: Collection[str]) -> Model:
         return replace(self, binding=self.binding.excluding(attributes))
 
+    def preparing(self, set_up: Callable[[Any], object]) -> Model:
+        """Return the same with devices that `set_up` gets before anything else."""
+        binding = copy(self.binding)
+        create = binding.create
+
+        def prepared() -> Any:
+            device = create()
+            set_up(device)
+            return device
+
+        binding.create = prepared  # type: ignore[method-assign]
+        return replace(self, binding=binding)
+
     def reusing(self) -> None:
         """A new device is an object."""
 

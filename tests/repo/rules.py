@@ -37,6 +37,7 @@ LAYERS = {
     "config": 6,
     "report": 7,
     "cli": 8,
+    "plugin": 8,
     "__main__": 9,
 }
 """The rooms of `stressor`, from the ground up: a room imports itself and what is below it."""

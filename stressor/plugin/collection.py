@@ -1,0 +1,191 @@
+"""What pytest collects: a device has an item for each oracle."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from stressor.config import Configuration, load
+from stressor.errors import StressorError
+from stressor.findings.record import read
+from stressor.findings.store import Store
+from stressor.loop.finding import Finding, Oracle
+from stressor.loop.target import TargetType
+from stressor.plugin.exploration import Exploration, StressFailure, numbers_in
+from stressor.plugin.hooks import SEED
+from stressor.plugin.stress_test import StressTest, stress_test
+from stressor.report.block import failure_block
+from stressor.search.replay import replay
+from stressor.targets.loader import find_models, model_for
+
+__all__ = ["ReplayItem", "StressDevice", "StressFile", "StressItem", "replays", "without_file"]
+
+_A_PLAN: Final = 32
+"""Cycles that a plan has, about."""
+
+_SLOW: Final = 4
+"""Plans of a target outside this process, where no number is given."""
+
+
+class StressFile(pytest.File):
+    """A file with devices, collected because `--stressor` names it."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Yield its devices."""
+        root = self.config.invocation_params.dir
+        for model in find_models([str(self.path)], root):
+            yield StressDevice.from_parent(self, name=model.name, test=stress_test(""), model=model)
+
+
+class StressDevice(pytest.Collector):
+    """A device; its items are the oracles."""
+
+    def __init__(
+        self, *, test: StressTest, model: TargetType | None = None, **rest: Any
+    ) -> None:
+        super().__init__(**rest)
+        self._test: Final = test
+        self._model = model
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield an item for each oracle."""
+        model = self._model or self._found()
+        for oracle in self._test.oracles:
+            if _has(model, oracle):
+                yield StressItem.from_parent(
+                    self, name=oracle.value, test=self._test, model=model, oracle=oracle
+                )
+
+    def _found(self) -> TargetType:
+        model = model_for(self._test.target, self.config.invocation_params.dir)
+        if self._test.set_up is None:
+            return model
+        prepare = getattr(model, "preparing", None)
+        if prepare is None:
+            raise self.CollectError(f"{model.name} cannot be set up by a function; use operations")
+        prepared: TargetType = prepare(self._test.set_up)
+        return prepared
+
+
+def _has(model: TargetType, oracle: Oracle) -> bool:
+    """Return whether there is anything that an oracle could look at."""
+    if oracle is Oracle.INVARIANTS_HOLD:
+        return model.invariants
+    return oracle is not Oracle.REFUSES_DAMAGE or bool(model.damages)
+
+
+class _Failing(pytest.Item):
+    """What fails with findings."""
+
+    model: TargetType
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Return the blocks of the findings, and nothing of the harness' own stack."""
+        if isinstance(excinfo.value, StressFailure) and not self.config.option.fulltrace:
+            return "\n".join(
+                failure_block(finding, self.model.operations) for finding in excinfo.value.findings
+            )
+        if isinstance(excinfo.value, StressorError) and not self.config.option.fulltrace:
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return where the device is declared."""
+        file, line = _declared(self.model)
+        return file or self.path, line, self.nodeid.rpartition("::")[0].rpartition("::")[2] + "::" + self.name
+
+
+class StressItem(_Failing, pytest.Function):
+    """One oracle on one device."""
+
+    def __init__(
+        self, *, test: StressTest, model: TargetType, oracle: Oracle, **rest: Any
+    ) -> None:
+        config = rest["parent"].config
+        exploration = Exploration(model, oracle, test.reset_modes, configuration(config))
+        cycles = test.cycles or config.option.stressor_cycles
+        if cycles is None and not model.walks:
+            cycles = _SLOW * _A_PLAN
+        plans = None if cycles is None else max(1, cycles // _A_PLAN)
+        explored = exploration.test(
+            test.settings, plans, config.stash[SEED], test.left_by_decorators
+        )
+        super().__init__(callobj=explored, **rest)
+        self.add_marker("stressor")
+        self.model = model
+        self._exploration: Final = exploration
+
+    def runtest(self) -> None:
+        """Explore; fail with everything that the plan which failed, and some behind it, find."""
+        self._exploration.prepare()
+        try:
+            self.obj()
+        except BaseException as error:
+            numbers = numbers_in(error)
+            if not numbers:
+                raise
+        else:
+            return
+        raise StressFailure(self._exploration.findings(numbers)) from None
+
+
+class ReplayItem(_Failing):
+    """A finding that is run again."""
+
+    def __init__(self, *, finding: Finding, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._finding: Final = finding
+        self.add_marker("stressor")
+
+    def runtest(self) -> None:
+        """Fail when it is not fixed."""
+        root = self.config.invocation_params.dir
+        self.model = model_for(self._finding.specification, root)
+        divergence = replay(self._finding, self.model, configuration(self.config).batch_timeout)
+        if divergence is not None:
+            raise StressFailure([self._finding])
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return its id."""
+        return self.path, None, self._finding.id
+
+
+def configuration(config: pytest.Config) -> Configuration:
+    """Return the project's settings."""
+    return load({}, folder=config.rootpath)
+
+
+def without_file(session: pytest.Session, specification: str) -> list[pytest.Item]:
+    """Return the items of a target that is in no file."""
+    device = StressDevice.from_parent(
+        session, name=specification, nodeid=specification, test=stress_test(specification)
+    )
+    return [item for item in device.collect() if isinstance(item, pytest.Item)]
+
+
+def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]:
+    """Return an item for each finding that is to be run again. Raises pytest.UsageError."""
+    store = Store(configuration(session.config).findings)
+    found: list[pytest.Item] = []
+    for name in wanted:
+        try:
+            finding = read(Path(name) if Path(name).is_file() else store.find(name))
+        except StressorError as error:
+            raise pytest.UsageError(f"--stressor-replay {name}: {error}") from error
+        found.append(ReplayItem.from_parent(session, name=finding.id, finding=finding))
+    return found
+
+
+def _declared(model: TargetType) -> tuple[Path | None, int | None]:
+    cls = getattr(getattr(model, "binding", None), "cls", None)
+    if not isinstance(cls, type):
+        return None, None
+    try:
+        return Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1] - 1
+    except (OSError, TypeError):
+        return None, None
+
