@@ -242,7 +242,8 @@ class Campaign:
     def _look(self, trace: Trace, *, raises: bool = False) -> Iterator[Finding]:
         """Investigate a trace that parted somewhere, and yield what is new about it."""
         found = investigate(self._type, trace, self._checks, self._watchdog, raises=raises)
-        if not found and self._all_on and not self._repairs:
+        # what a process does in the background may come earlier or later when it is run by steps
+        if not found and self._all_on and not self._repairs and self._type.walks:
             found = [self._elsewhere(trace)]
         for divergence in found:
             fingerprint = divergence.fingerprint(self._type.name)

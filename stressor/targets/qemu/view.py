@@ -12,7 +12,10 @@ from stressor.vmstate.wire import NamedField
 
 __all__ = ["VOLATILE", "View", "whole_section"]
 
-VOLATILE: Final = {"timer/0": "holds the host's time beside the virtual one"}
+VOLATILE: Final = {
+    "timer/0": "holds the host's time beside the virtual one",
+    "cpu/0": "the processor that counts while time passes: it is stopped wherever it is",
+}
 """Sections that are left out of everything, and why."""
 
 _FULL: Final = 4

@@ -26,6 +26,17 @@ def test_of_a_board_everything_counts_but_the_clock() -> None:
     assert view.cut(devices(serial=b"\1\2")) != view.cut(devices(serial=b"\1\3"))
 
 
+def test_of_a_board_the_processor_that_counts_time_does_not_count() -> None:
+    def board(registers: bytes, other: bytes) -> bytes:
+        parts = section("cpu", registers, 2), section("cpu", other, 3, 1)
+        return b"QEVM\0\0\0\3" + b"".join(parts) + b"\0"
+
+    view = View(None)
+
+    assert view.cut(board(b"\1\2", b"\5")) == view.cut(board(b"\3\4", b"\5"))
+    assert view.cut(board(b"\1\2", b"\5")) != view.cut(board(b"\1\2", b"\6"))
+
+
 def test_of_a_device_its_own_sections_count() -> None:
     assert View({"serial/1", "serial/0"}).cut(devices()) == b"\1\2\3"
     assert View({"serial/1"}).cut(devices()) == b"\3"
