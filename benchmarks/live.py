@@ -16,6 +16,7 @@ from stressor.errors import UsageError
 from stressor.targets.qemu.live.differences import Differences
 from stressor.targets.qemu.live.guest import Guest
 from stressor.targets.qemu.live.specification import live_written, parse_live
+from stressor.targets.qemu.storage import SLOT
 from tests.targets.qemu.live.guests import linux_kernel
 
 __all__ = ["measure"]
@@ -78,7 +79,7 @@ def _bare(guest: Guest) -> float:
     process.execute("xen-save-devices-state", filename=str(file), live=False)
     process.execute("system_reset")
     process.storage.write_slot(frame.start + file.read_bytes()[8:] + b"\x06\0\0\0\x02{}")
-    process.human("loadvm stressor")
+    process.human(f"loadvm {SLOT}")
     process.execute("xen-save-devices-state", filename=str(file), live=False)
     process.execute("cont")
     return perf_counter() - begun

@@ -49,7 +49,7 @@ def measure() -> list[Row]:
         return [Row("cycles on a real QEMU", f"skipped: no {_BINARY} on the PATH")]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_roomy())))
-        model = qemu_model(f"qemu:e1000,memory={MEMORY}")
+        model = qemu_model(f"qemu:e1000,memory={MEMORY},time=off")
         stack.callback(model.close)
         target = model.open()
         stack.callback(target.close)

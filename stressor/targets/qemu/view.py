@@ -12,11 +12,11 @@ from stressor.vmstate.wire import NamedField
 
 __all__ = ["VOLATILE", "View", "whole_section"]
 
-VOLATILE: Final = {
-    "timer/0": "holds the host's time beside the virtual one",
-    "cpu/0": "the processor that counts while time passes: it is stopped wherever it is",
-}
+VOLATILE: Final = {"timer/0": "holds the host's time beside the virtual one"}
 """Sections that are left out of everything, and why."""
+
+_COUNTING: Final = "cpu/0"
+"""The processor that counts while time passes: it is stopped wherever it is. There is no guest on it."""
 
 _FULL: Final = 4
 _ID: Final = 5
@@ -31,7 +31,7 @@ class View:
 
     def __init__(self, labels: Collection[str] | None) -> None:
         self._labels: Final = None if labels is None else frozenset(labels)
-        self._names: Final = [_named(label) for label in sorted(VOLATILE if labels is None else labels)]
+        self._names: Final = [_named(label) for label in sorted({*VOLATILE, _COUNTING} if labels is None else labels)]
         self._places: Final[dict[bytes, tuple[int, int]]] = {}
         self._holes: Final[dict[tuple[int, frozenset[str]], list[tuple[int, int]]]] = {}
 
@@ -95,7 +95,7 @@ class View:
         for part in stream.parts:
             if not isinstance(part, DeviceSection) or part.label in VOLATILE:
                 continue
-            if self._labels is None or part.label in self._labels:
+            if part.label != _COUNTING if self._labels is None else part.label in self._labels:
                 yield part
 
     def doubled(self, stream: Stream) -> tuple[str, ...]:
