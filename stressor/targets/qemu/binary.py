@@ -31,6 +31,11 @@ class QemuBinary:
     qtest_clock: bool
 
     @property
+    def release(self) -> tuple[int, ...]:
+        """Its version as numbers, to be compared."""
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+
+    @property
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that it has, aliases among them."""
         return _machines(self.path)

@@ -119,7 +119,9 @@ class Companions:
         return f"companion{self._count}"
 
 
-def board_companions(given: Sequence[str], cards: int) -> list[str]:
+def board_companions(
+    given: Sequence[str], cards: int, sound: Sequence[str] = ("-audiodev", "none,id=companion-sound")
+) -> list[str]:
     """Return what a board's own devices are wired to: a serial line, a network, sound, `cards` cards.
 
     Of each kind only what is not among the arguments `given`.
@@ -131,7 +133,7 @@ def board_companions(given: Sequence[str], cards: int) -> list[str]:
     if not re.search(r"-(net|nic|netdev)\b", text):
         found += ["-net", "nic"]
     if "-audiodev" not in given:
-        found += ["-audiodev", "none,id=companion-sound"]
+        found += sound
     if "if=sd" not in text:
         for index in range(cards):
             found += ["-drive", f"if=sd,index={index},id=companion-card{index},driver=null-co,{_DISK}"]
