@@ -82,6 +82,8 @@ class _Failing(pytest.Item):
     """What fails with findings."""
 
     model: TargetType
+    declared: tuple[Path | None, int | None] = (None, None)
+    """The device's file, and the index of the line that its class begins in."""
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the blocks of the findings, and nothing of the harness' own stack."""
@@ -95,7 +97,7 @@ class _Failing(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the device is declared."""
-        file, line = _declared(self.model)
+        file, line = self.declared
         return file or self.path, line, self.nodeid.rpartition("::")[0].rpartition("::")[2] + "::" + self.name
 
 
@@ -116,7 +118,7 @@ class StressItem(_Failing, pytest.Function):
         )
         super().__init__(callobj=explored, **rest)
         self.add_marker("stressor")
-        self.model = model
+        self.model, self.declared = model, _declared(model)
         self._exploration: Final = exploration
 
     def runtest(self) -> None:

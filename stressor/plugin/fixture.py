@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from stressor.errors import UsageError
+from stressor.device import Device
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.investigate import investigate
@@ -99,10 +99,4 @@ class Stress:
 
 
 def _class_of(target: object) -> object:
-    from stressor.device import Device
-
-    if isinstance(target, Device):
-        return type(target)
-    if target is None:
-        raise UsageError("stress(None): give a device, a device class, or a path as text")
-    return target
+    return type(target) if isinstance(target, Device) else target

@@ -143,7 +143,7 @@ def _bound(
 
 class _DeviceBinding:
     def __init__(self, cls: type[Device], sample: Device, paths: Mapping[str, str]) -> None:
-        self._class = cls
+        self.cls = cls
         self.functions = {name: _function(cls, path) for name, path in paths.items()}
         self._lines = tuple(name for name, part in vars(sample).items() if isinstance(part, Line))
         self._memories = tuple(name for name, part in vars(sample).items() if isinstance(part, Memory))
@@ -171,7 +171,7 @@ class _DeviceBinding:
         return other
 
     def create(self) -> Device:
-        return self._class()
+        return self.cls()
 
     def board(self, device: Device) -> Board:
         attributes = device.__dict__

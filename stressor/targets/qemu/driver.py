@@ -23,7 +23,7 @@ import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 from stressor.errors import TargetError, UsageError
 from stressor.loop.operations import OperationType, Strategy
@@ -44,7 +44,6 @@ __all__ = [
 ]
 
 _POLLS: Final = 16
-D = TypeVar("D", bound="Driver")
 
 
 class Machinery:

@@ -11,7 +11,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from stressor.device import operation
-from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1, R2, R3, CardHost
+from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1, R2, R3, WORDS, CardHost
 
 __all__ = ["Pl181"]
 
@@ -32,7 +32,6 @@ _DATA, _TO_HOST, _STREAM, _DMA = 1, 2, 4, 8
 
 _BLOCKS: Final = st.sampled_from([0, 1, 100, 0x1FFFE])
 _COUNTS: Final = st.sampled_from([1, 1, 2, 3])
-_WORDS: Final = st.sampled_from([0, 1, 5, 15, 16, 17, 127, 128, 130])
 
 
 class Pl181(CardHost):
@@ -56,13 +55,13 @@ class Pl181(CardHost):
         self.registers.write(_MASK, mask)
         self.registers.show(_STATUS)
 
-    @operation(block=_BLOCKS, count=_COUNTS, words=_WORDS, early=st.booleans())
+    @operation(block=_BLOCKS, count=_COUNTS, words=WORDS, early=st.booleans())
     def read(self, block: int, count: int, words: int, early: bool) -> None:
         """Read blocks: the data path is enabled before the command (`early`) or after it."""
         self._transfer(17 if count == 1 else 18, block, count, _TO_HOST, early)
         self._take(words)
 
-    @operation(block=_BLOCKS, count=_COUNTS, words=_WORDS, early=st.booleans())
+    @operation(block=_BLOCKS, count=_COUNTS, words=WORDS, early=st.booleans())
     def write(self, block: int, count: int, words: int, early: bool) -> None:
         self._transfer(24 if count == 1 else 25, block, count, 0, early)
         self._give(words)
@@ -81,16 +80,6 @@ class Pl181(CardHost):
         self._enable(size, size.bit_length() - 1, _TO_HOST)
         self.send(index, 0x00FFFFF1 if index == 6 else 0, R1)
         self._take(words)
-
-    @operation(words=_WORDS)
-    def take(self, words: int) -> None:
-        """Read on where a transfer stopped."""
-        self._take(words)
-
-    @operation(words=_WORDS)
-    def give(self, words: int) -> None:
-        """Write on where a transfer stopped."""
-        self._give(words)
 
     @operation(
         length=st.sampled_from([4, 64, 512, 1024, 0xFFFF]),

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from stressor.device import operation
 from stressor.targets.qemu.driver import Driver
 
-__all__ = ["BLOCK", "NONE", "R1", "R1B", "R2", "R3", "CardHost"]
+__all__ = ["BLOCK", "NONE", "R1", "R1B", "R2", "R3", "WORDS", "CardHost"]
 
 BLOCK: Final = 512
 
 NONE, R1, R1B, R2, R3 = range(5)
 """Responses: none; a card's status; the same with busy; 128 bits; without a checksum."""
+
+WORDS: Final = st.sampled_from([0, 1, 5, 15, 16, 17, 127, 128, 130])
+"""Words of a block of 128 that are moved before a transfer stops, about FIFOs of 16."""
 
 _COMMANDS: Final = (0, 2, 3, 8, 11, 12, 15, 16, 23, 28, 29, 32, 33, 38, 55, 58)
 _TRANSFER: Final = 4
@@ -56,6 +59,16 @@ class CardHost(Driver):
         """Ask for CSD, CID or status."""
         self.send(index, self.rca << 16 if addressed else 0, R1 if index == 13 else R2)
 
+    @operation(words=WORDS)
+    def take(self, words: int) -> None:
+        """Read on where a transfer stopped."""
+        self._take(words)
+
+    @operation(words=WORDS)
+    def give(self, words: int) -> None:
+        """Write on where a transfer stopped."""
+        self._give(words)
+
     @operation(select=st.booleans())
     def select(self, select: bool) -> None:
         self.send(7, self.rca << 16 if select else 0, R1B if select else NONE)
@@ -86,6 +99,12 @@ class CardHost(Driver):
         self.send(33, (first + count) * BLOCK, R1)
         if finish:
             self.send(38, 0, R1B)
+
+    def _take(self, words: int) -> None:
+        raise NotImplementedError
+
+    def _give(self, words: int) -> None:
+        raise NotImplementedError
 
     def make_ready(self) -> None:
         """See to it that the card takes a data command."""

@@ -11,7 +11,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from stressor.device import operation
-from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1, R1B, R2, R3, CardHost
+from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1, R1B, R2, R3, WORDS, CardHost
 
 __all__ = ["Sdhci"]
 
@@ -27,7 +27,6 @@ _BUFFER: Final = 16384
 
 _BLOCKS: Final = st.sampled_from([0, 1, 100, 0x1FFFE])
 _COUNTS: Final = st.sampled_from([1, 1, 2, 3, 16])
-_WORDS: Final = st.sampled_from([0, 1, 5, 127, 128, 130])
 _WAYS: Final = st.sampled_from(["port", "port", "sdma", "adma"])
 
 
@@ -67,7 +66,7 @@ class Sdhci(CardHost):
         way=_WAYS,
         block=_BLOCKS,
         count=_COUNTS,
-        words=_WORDS,
+        words=WORDS,
         automatic=st.booleans(),
         boundary=st.sampled_from([0, 0, 1, 7]),
         offset=st.sampled_from([0, 0, 4096 - 256]),
@@ -102,7 +101,7 @@ class Sdhci(CardHost):
         way=_WAYS,
         block=_BLOCKS,
         count=_COUNTS,
-        words=_WORDS,
+        words=WORDS,
         automatic=st.booleans(),
         boundary=st.sampled_from([0, 0, 1, 7]),
         offset=st.sampled_from([0, 0, 4096 - 256]),
@@ -129,16 +128,6 @@ class Sdhci(CardHost):
         )
         if way == "port":
             self._give(words)
-
-    @operation(words=_WORDS)
-    def take(self, words: int) -> None:
-        """Read on where a transfer stopped."""
-        self._take(words)
-
-    @operation(words=_WORDS)
-    def give(self, words: int) -> None:
-        """Write on where a transfer stopped."""
-        self._give(words)
 
     @operation
     def go_on(self) -> None:

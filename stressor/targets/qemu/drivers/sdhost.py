@@ -11,7 +11,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from stressor.device import operation
-from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1B, R2, CardHost
+from stressor.targets.qemu.drivers.sd_card import BLOCK, NONE, R1B, R2, WORDS, CardHost
 
 __all__ = ["Sdhost"]
 
@@ -26,7 +26,6 @@ _TO_HOST: Final = 0b100
 
 _BLOCKS: Final = st.sampled_from([0, 1, 100, 0x1FFFE])
 _COUNTS: Final = st.sampled_from([1, 1, 2, 3])
-_WORDS: Final = st.sampled_from([0, 1, 5, 15, 16, 17, 127, 128, 130])
 
 
 class Sdhost(CardHost):
@@ -47,24 +46,14 @@ class Sdhost(CardHost):
     def start(self, configuration: int) -> None:
         self._start(configuration)
 
-    @operation(block=_BLOCKS, count=_COUNTS, words=_WORDS)
+    @operation(block=_BLOCKS, count=_COUNTS, words=WORDS)
     def read(self, block: int, count: int, words: int) -> None:
         self._transfer(17 if count == 1 else 18, block, count, _READ)
         self._take(words)
 
-    @operation(block=_BLOCKS, count=_COUNTS, words=_WORDS)
+    @operation(block=_BLOCKS, count=_COUNTS, words=WORDS)
     def write(self, block: int, count: int, words: int) -> None:
         self._transfer(24 if count == 1 else 25, block, count, _WRITE)
-        self._give(words)
-
-    @operation(words=_WORDS)
-    def take(self, words: int) -> None:
-        """Read on where a transfer stopped."""
-        self._take(words)
-
-    @operation(words=_WORDS)
-    def give(self, words: int) -> None:
-        """Write on where a transfer stopped."""
         self._give(words)
 
     @operation
