@@ -130,10 +130,13 @@ class _Investigation(Careful):
     def _parted(self, subject: Target, changes: Sequence[FieldChange], cause: Cause) -> None:
         """The interrupted device went on otherwise than its twin: blame derived state if there is some."""
         if self._suspects:
-            suspect, change = self._suspects[0], changes[0]
-            seen = f"shows in {change.path}: {text(change.before)} became {text(change.after)}"
-            detail = f"declared unsaved ({suspect.detail}); {seen}"
-            self._ledger.add(replace(suspect, detail=detail, also=tuple(changes)))
+            change = changes[0]
+            itself = (known for known in self._suspects if known.first.path == change.path)
+            suspect = next(itself, self._suspects[0])
+            if change.path != suspect.first.path:
+                seen = f"shows in {change.path}: {text(change.before)} became {text(change.after)}"
+                suspect = replace(suspect, detail=f"{suspect.detail}; {seen}", also=tuple(changes))
+            self._ledger.add(suspect)
         else:
             detail = "what came back from the load was equal, what came of it afterwards was not"
             if cause is Cause.NEVER_SAVED:
@@ -175,6 +178,10 @@ class _Investigation(Careful):
             self._noise(subject, before(), emitted)
         if checks.restores:
             self._restored(subject, before, digest, reset, snapshot)
+        elif checks.alike and subject.examine() != digest:
+            # nobody asked what came back, but it is to blame for what comes of it
+            lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
+            self._suspects += self._lost(Oracle.RESUMES_ALIKE, lost, subject, snapshot)
         self._suspect(subject, twin)
         self._invariant(subject, "after load")
         self._run("resume", Oracle.RESUMES_ALIKE, subject.resume)
@@ -300,18 +307,10 @@ class _Investigation(Careful):
         snapshot: Snapshot,
     ) -> None:
         if subject.examine() != digest:
-            was, now = before(), subject.attributes()
-            changes = self._ledger.changes(subject, was, now, reset())
-            resaved = self._try_save(subject)
-            saved = {field.path: field for field in subject.saved_fields(snapshot)}
-            for cause, detail, change in causes(subject, changes, saved, self._ledger):
-                also = [other for other in changes if other is not change]
-                self._ledger.add(
-                    self._ledger.divergence(
-                        Oracle.LOAD_RESTORES, cause, [change, *also], subject, detail=detail, before=snapshot.data,
-                        after=resaved, equal=len(now) - len(changes),
-                    )
-                )  # fmt: skip
+            was = before()
+            changes = self._ledger.changes(subject, was, subject.attributes(), reset())
+            for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot):
+                self._ledger.add(divergence)
             self._put_right(was, changes)
             return
         again = self._save(subject)
@@ -321,6 +320,20 @@ class _Investigation(Careful):
                 labels=("saved", "saved again"), before=snapshot.data, after=again.data,
                 detail="the live attributes came back equal; what is saved of them did not",
             )  # fmt: skip
+
+    def _lost(
+        self, oracle: Oracle, changes: Sequence[FieldChange], subject: Target, snapshot: Snapshot
+    ) -> list[Divergence]:
+        """Return a divergence for each field that a load did not bring back."""
+        resaved, equal = self._try_save(subject), len(subject.attributes()) - len(changes)
+        saved = {field.path: field for field in subject.saved_fields(snapshot)}
+        return [
+            self._ledger.divergence(
+                oracle, cause, [change, *(other for other in changes if other is not change)], subject,
+                detail=detail, before=snapshot.data, after=resaved, equal=equal,
+            )
+            for cause, detail, change in causes(subject, changes, saved, self._ledger)
+        ]  # fmt: skip
 
     def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> None:
         """Give what diverged its former value, so that it does not hide what comes later."""
@@ -347,7 +360,7 @@ class _Investigation(Careful):
             self._suspects.append(
                 Divergence(
                     Oracle.RESUMES_ALIKE, Cause.NOT_REBUILT, change, self._ledger.step, self._ledger.mode,
-                    detail=info.unsaved, declared=info.declared, attribute=attribute,
+                    detail=f"declared unsaved ({info.unsaved})", declared=info.declared, attribute=attribute,
                 )
             )  # fmt: skip
 

@@ -8,10 +8,11 @@ from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.target import DiedOfSavingError
-from stressor.loop.trace import Cycle, ResetMode
+from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.targets.in_process import InProcessTarget
 from stressor.targets.model import model_of
+from tests.museum.forgetful import ForgetsFifos
 from tests.search.small_devices import Counter
 
 
@@ -28,3 +29,18 @@ def test_a_target_that_dies_of_being_saved_is_a_finding_also_when_it_is_only_loo
 
     assert [(one.oracle, one.cause) for one in found] == [(Oracle.SAVE_IS_PURE, Cause.CRASHED)]
     assert found[0].first.after == "DiedOfSavingError: gone in mid save"
+
+
+def test_a_lost_field_is_to_blame_though_nobody_asked_whether_it_came_back() -> None:
+    model = model_of(ForgetsFifos, "forgetful", "forgetful")
+    trace = (
+        Operation("io.write", (2, 1, 0x01)),
+        Operation("receive", (0,)),
+        Cycle(ResetMode.FRESH),
+    )
+
+    found = investigate(model, trace, Checks([Oracle.RESUMES_ALIKE]), Watchdog(5.0))
+
+    assert [(one.oracle, one.cause, one.first.path) for one in found] == [
+        (Oracle.RESUMES_ALIKE, Cause.NEVER_SAVED, "serial/0.receive_fifo.count")
+    ]
