@@ -13,6 +13,7 @@ import pytest
 
 import stressor
 from tests.repo.project import ROOT
+from tests.repo.walkthrough import steady
 
 README = ROOT / "README.md"
 WRITING = ROOT / "docs/writing-a-device.md"
@@ -34,13 +35,6 @@ def check(name: str, printed: str, file: Path = README) -> None:
         file.write_text(page, encoding="utf-8")
 
     assert steady(printed) == steady(shown(page, name))
-
-
-def steady(text: str) -> str:
-    """Replace durations, and the counts of how the search got there: another version of Hypothesis
-    draws otherwise, and ends at the same finding."""
-    text = re.sub(r"\d+(\.\d+)? (ms|s)\b", "#", text)
-    return re.sub(r"(cycle|shrunk) [\d,]+|[\d,]+ (?=operations)", "#", text)
 
 
 def stressor_run(folder: Path, *arguments: str) -> str:
