@@ -175,6 +175,8 @@ class Line:
                 self._changed(level)
         elif self._outputs is not None:
             self._outputs.append(("line", self.name, level))
+            if self._changed is not None:  # a machine has wired it to something
+                self._changed(level)
 
 
 

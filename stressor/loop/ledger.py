@@ -40,7 +40,7 @@ class Ledger:
             info = target.field(attribute)
             if info.unsaved is not None:
                 continue
-            path = self._type.prefix + (info.path if info.path is not None else attribute)
+            path = self._type.prefix + (info.path if info.path is not None else info.name or attribute)
             at_reset = reset.get(attribute, ABSENT)
             changes.append(FieldChange(path, plain(old), plain(new), plain(at_reset), info.width))
             self._attributes[path] = attribute

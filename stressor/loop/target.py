@@ -64,7 +64,8 @@ class FieldInfo(NamedTuple):
     """What is declared of a live attribute: `path` is the field that carries it, None when none does.
 
     `unsaved` is the reason why it deliberately does not travel, `declared` is `file:line`. `output`
-    says that it is no state of the device but what it drives, such as a line's level.
+    says that it is no state of the device but what it drives, such as a line's level. `name` is what reports
+    call it where no field carries it, when that is not the attribute itself.
     """
 
     path: str | None
@@ -72,6 +73,7 @@ class FieldInfo(NamedTuple):
     declared: str | None
     width: int
     output: bool = False
+    name: str = ""
 
 
 class Target(Protocol):

@@ -20,6 +20,7 @@ from stressor.device import Device
 from stressor.errors import NoDeviceError, TargetError, UsageError
 from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
+from stressor.machine import Machine
 from stressor.targets.adapter import Adapter
 from stressor.targets.model import Model, model_of
 from stressor.targets.qemu.live.specification import is_live
@@ -161,8 +162,12 @@ def _is_device(member: object, module: ModuleType) -> bool:
         isinstance(member, type)
         and issubclass(member, Device)
         and member.__module__ == module.__name__
-        and isinstance(getattr(member, "state", None), Description)
+        and (isinstance(getattr(member, "state", None), Description) or _is_machine(member))
     )
+
+
+def _is_machine(cls: type) -> bool:
+    return issubclass(cls, Machine) and any(cls.sections())
 
 
 def _member(module: ModuleType, name: str, where: str) -> object:

@@ -47,9 +47,9 @@ class Section:
         identity = (
             struct.pack(">BIB", FULL, section_id, len(name)) + name + struct.pack(">I", instance)
         )
-        self._identity: Final = identity
+        self.identity: Final = identity
         self._header: Final = identity + struct.pack(">I", description.version)
-        self._footer: Final = struct.pack(">BI", FOOTER, section_id)
+        self.footer: Final = struct.pack(">BI", FOOTER, section_id)
         self._size: Final = len(self._header)
         self._loaders: Final[dict[tuple[type, bool], Callable[[Any, bytes], None]]] = {}
 
@@ -81,7 +81,7 @@ class Section:
             if type(self.description).load is not Description.load:
                 load = self._load_by_itself
             else:
-                frame = Frame(self._header, self._footer, self.prefix[:-1], self._walk)
+                frame = Frame(self._header, self.footer, self.prefix[:-1], self._walk)
                 load = compile_load(self.description, sample, frame, undo=undo)
             self._loaders[key] = load
         return load
@@ -93,11 +93,11 @@ class Section:
 
     @cached_property
     def _save(self) -> Callable[[Any], bytes]:
-        return compile_save(self.description, self._header, self._footer)
+        return compile_save(self.description, self._header, self.footer)
 
     @cached_property
     def _pack(self) -> Callable[[Any], tuple[bytes, Hashable]]:
-        return compile_pack(self.description, self._header, self._footer)
+        return compile_pack(self.description, self._header, self.footer)
 
     def _load_by_itself(self, obj: Any, data: bytes) -> None:
         """Load by a description that has a `load` of its own, which is not to be passed by."""
@@ -122,16 +122,16 @@ class Section:
         """Return the body and its version; refuse a frame that is not this section's."""
         here, size = self.prefix[:-1], self._size
         data = bytes(data)
-        if not data.startswith(self._identity) or len(data) < size:
+        if not data.startswith(self.identity) or len(data) < size:
             offset, problem = self._explain(data)
             raise StreamError(here, offset, problem)
         (version,) = struct.unpack_from(">I", data, size - 4)
         check_version(self.description, version, here, size - 4)
-        if len(data) < size + 5 or not data.endswith(self._footer):
+        if len(data) < size + 5 or not data.endswith(self.footer):
             raise StreamError(
                 here,
                 max(size, len(data) - 5),
-                f"does not end in the footer {self._footer.hex(' ')}",
+                f"does not end in the footer {self.footer.hex(' ')}",
             )
         return data[size:-5], version
 
@@ -143,7 +143,7 @@ class Section:
             return 0, f"a section begins with 0x04, and this with {found}"
         if len(data) < self._size:
             return len(data), f"its header needs {self._size} bytes: truncated"
-        if data[1:5] != self._identity[1:5]:
+        if data[1:5] != self.identity[1:5]:
             return (
                 1,
                 f"has section id {int.from_bytes(data[1:5])}, and {self.section_id} was expected",

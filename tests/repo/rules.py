@@ -31,6 +31,7 @@ LAYERS = {
     "vmstate": 1,
     "loop": 2,
     "device": 3,
+    "machine": 4,
     "search": 4,
     "findings": 5,
     "targets": 6,

@@ -1,0 +1,137 @@
+"""How to reach the devices of one class: made, saved, loaded, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from copy import copy
+from operator import itemgetter
+from typing import Any
+
+from stressor.device import Device, Line, Memory
+from stressor.errors import StateError
+from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
+from stressor.targets.in_process import Board
+from stressor.vmstate import Description, Section
+from stressor.vmstate.damage import KINDS
+from stressor.vmstate.live import LiveState, without_indexes
+
+__all__ = ["DeviceBinding"]
+
+
+class DeviceBinding:
+    """How to reach devices of one class, each by its own section, which is instance 0 if none is given."""
+
+    def __init__(
+        self,
+        cls: type[Device],
+        sample: Device,
+        section: Section | None = None,
+        functions: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None:
+        self.cls = cls
+        self.functions = functions or {}
+        self._lines = tuple(name for name, part in vars(sample).items() if isinstance(part, Line))
+        self._memories = tuple(name for name, part in vars(sample).items() if isinstance(part, Memory))
+        self.description = cls.state
+        self.section = section or Section(self.description)
+        self.prefix = self.section.prefix
+        # an input line is the board's: it is put back before a load, whatever the device does
+        self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
+        self.live = LiveState({*self.description.unsaved, *self._inputs})
+        self._pack = self.section.packer
+        self._load = self.section.loader(sample, undo=False)
+        self._parts = tuple(map(_getter, (self._lines, self._inputs, self._memories)))
+        self._fields = self.description.attributes
+        self.unsaved = self.description.unsaved
+        self._absent: dict[Hashable, frozenset[str]] = {}
+        self.broken = self.description.broken
+        self.fields = tuple(dict.fromkeys(map(without_indexes, self._fields.values())))
+        self.damages: tuple[str, ...] = KINDS
+        self.invariants = _has_invariants(self.description)
+
+    def excluding(self, attributes: Collection[str]) -> DeviceBinding:
+        other = copy(self)
+        other.unsaved = self.unsaved | dict.fromkeys(attributes, NOT_REPEATING)
+        other.live = LiveState({*other.unsaved, *self._inputs})
+        return other
+
+    def create(self) -> Device:
+        return self.cls()
+
+    def board(self, device: Device) -> Board:
+        attributes = device.__dict__
+        lines, inputs, memories = self._parts
+        return Board(
+            attributes["outputs"], attributes["clock"], lines(attributes), inputs(attributes), memories(attributes)
+        )
+
+    def reset(self, device: Device) -> None:
+        device.reset()
+
+    def save(self, device: Device) -> tuple[bytes, Hashable, None]:
+        try:
+            data, layout = self._pack(device)
+        except StateError as error:
+            raise StateError(self.prefix + error.path, error.value, error.problem) from error
+        return data, layout, None
+
+    def load(self, device: Device, data: bytes, beside: None) -> Device:
+        self._load(device, data)
+        return device
+
+    def offer(self, device: Device, data: bytes, beside: None) -> Device:
+        self.section.load(device, data)
+        return device
+
+    def field(self, attribute: str) -> FieldInfo:
+        base = without_indexes(attribute)
+        unsaved = next(
+            (reason for name, reason in self.unsaved.items()
+             if base == name or base.startswith((name + ".", name + "["))), None,
+        )
+        path = self._fields.get(base)
+        if path is None:
+            return FieldInfo(None, unsaved, None, 0, base in self._lines)
+        if path != base:
+            indexes = iter(part.split("]")[0] for part in attribute.split("[")[1:])
+            named = "[".join(
+                part if index == 0 else f"{next(indexes, '')}{part}" for index, part in enumerate(path.split("["))
+            )
+        else:
+            named = attribute
+        return FieldInfo(named, unsaved, self.description.declared(path), self.description.width(path))
+
+    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
+        return [
+            SavedField(field.path, field.kind, field.offset, field.size, field.value)
+            for field in self.section.fields_of(data)
+        ]
+
+    def absent(self, data: bytes, layout: Hashable) -> frozenset[str]:
+        found = self._absent.get(layout)
+        if found is None:
+            length = len(self.prefix)
+            present = {without_indexes(field.path[length:]) for field in self.section.fields_of(data)}
+            found = frozenset(
+                attribute for attribute, field in self._fields.items()
+                if without_indexes(field) not in present and without_indexes(field) + "[]" not in present
+            )
+            if len(self._absent) < 1024:
+                self._absent[layout] = found
+        return found
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that gets several items in one go."""
+    if not names:
+        return lambda items: ()
+    if len(names) == 1:
+        return lambda items: (items[names[0]],)
+    return itemgetter(*names)
+
+
+def _has_invariants(description: Description) -> bool:
+    inner = [getattr(field, "description", None) for field in description.fields]
+    return bool(description.validate) or any(
+        isinstance(part, Description) and _has_invariants(part) for part in (*description.subsections, *inner)
+    )
