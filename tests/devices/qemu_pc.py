@@ -1,0 +1,82 @@
+"""A stopped PC of a real QEMU, whose devices are held against ours: ports, lines, time, and single sections."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final
+
+import pytest
+
+from stressor.targets.qemu.discovery import discover, launch
+from stressor.targets.qemu.machine import Machine
+from stressor.targets.qemu.specification import parse_specification
+
+__all__ = ["QemuPc", "needs_qemu"]
+
+BINARY = "qemu-system-x86_64"
+_FOOTER = 5
+
+needs_qemu = pytest.mark.skipif(shutil.which(BINARY) is None, reason=f"{BINARY} is not installed")
+
+
+class QemuPc:
+    """Use it as a context manager. Without `timed`, its time stands still; else it passes as `advance` says."""
+
+    def __init__(self, *, timed: bool = False, options: str = "") -> None:
+        layout = discover(parse_specification(f"qemu:machine=pc,time={'on' if timed else 'off'}{options}"))
+        self._process: Final = launch(layout).connect()
+        try:
+            self.machine: Final = Machine(self._process)
+        except BaseException:
+            self._process.close()
+            raise
+
+    def __enter__(self) -> QemuPc:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.close()
+
+    def run(self, commands: Iterable[str]) -> list[int | None]:
+        """Return the answers to qtest commands: numbers, None where there is none."""
+        answers = self._process.run(list(commands))
+        return [int(answer, 16) if answer else None for answer in answers]
+
+    def reset(self) -> None:
+        self._process.reset()
+
+    def advance(self, nanoseconds: int) -> int:
+        """Let time pass, at least so much; return how much it was."""
+        return self.machine.step(nanoseconds)
+
+    def devices(self, kind: str) -> list[str]:
+        """Return the paths of all devices of a type, in the order in which they were made."""
+        there = self._process.execute("qom-list", path="/machine/unattached")
+        return [f"/machine/unattached/{item['name']}" for item in there if item["type"] == f"child<{kind}>"]
+
+    def section(self, label: str) -> bytes:
+        """Return a whole section, such as `i8259/0`, header and footer included."""
+        devices, start, end = self._found(label)
+        return devices[start:end]
+
+    def load_section(self, label: str, data: bytes) -> None:
+        """Load the machine's own state with one section put in. Raises StreamError when QEMU refuses."""
+        devices, start, end = self._found(label)
+        self.machine.load(devices[:start] + data + devices[end:])
+
+    def _found(self, label: str) -> tuple[bytes, int, int]:
+        """Return the device sections, and where one begins and ends; by its header and footer, as naming
+        everything takes a hundred times as long."""
+        name, instance = label.split("/")
+        wanted = re.escape(bytes([len(name)]) + name.encode() + int(instance).to_bytes(4))
+        devices = self.machine.save()
+        header = re.search(rb"\x04(.{4})" + wanted, devices, re.DOTALL)
+        if header is None:
+            raise KeyError(label)
+        end = devices.index(b"\x7e" + header[1], header.end()) + _FOOTER
+        return devices, header.start(), end
