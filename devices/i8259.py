@@ -20,16 +20,34 @@ from stressor.machine import Machine, part
 __all__ = ["I8259", "I8259Pair"]
 
 CASCADE: Final = 2  # the input of the first controller at which the second one is
-SPURIOUS: Final = 7  # what is acknowledged when nothing asks any more, "edge and level triggered modes"
+SPURIOUS: Final = (
+    7  # what is acknowledged when nothing asks any more, "edge and level triggered modes"
+)
 
 # Initialization command words
 ICW1, ICW4_NEEDED, SINGLE = 0x10, 0x01, 0x02
 VECTOR_BASE = 0xF8  # ICW2: T7 to T3
 AUTOMATIC_END, SPECIAL_FULLY_NESTED = 0x02, 0x10  # ICW4: AEOI, SFNM
 # Operation command words: OCW3 is told from OCW2 by bit 3
-OCW3, READ_REGISTER, READ_IN_SERVICE, POLL, SET_SPECIAL_MASK, SPECIAL_MASK = 0x08, 0x02, 0x01, 0x04, 0x40, 0x20
+OCW3, READ_REGISTER, READ_IN_SERVICE, POLL, SET_SPECIAL_MASK, SPECIAL_MASK = (
+    0x08,
+    0x02,
+    0x01,
+    0x04,
+    0x40,
+    0x20,
+)
 # The commands of OCW2, its bits R, SL and EOI
-CLEAR_ROTATION, END, _, SPECIFIC_END, SET_ROTATION, ROTATE_ON_END, SET_PRIORITY, ROTATE_ON_SPECIFIC_END = range(8)
+(
+    CLEAR_ROTATION,
+    END,
+    _,
+    SPECIFIC_END,
+    SET_ROTATION,
+    ROTATE_ON_END,
+    SET_PRIORITY,
+    ROTATE_ON_SPECIFIC_END,
+) = range(8)
 # Which word a write to the second port is
 MASK, VECTOR, CASCADING, MODE = range(4)
 POLLED: Final = 0x80  # what a poll answers beside the level: bit 7, "interrupt"
@@ -251,7 +269,9 @@ class I8259(Device):
             self.vector_base = value & VECTOR_BASE
             self.expected = CASCADING if not self.single else self._last()
         elif self.expected == CASCADING:
-            self.expected = self._last()  # ICW3 says where the other one is, which is how it is wired
+            self.expected = (
+                self._last()
+            )  # ICW3 says where the other one is, which is how it is wired
         else:
             self.special_fully_nested = value >> 4 & 1
             self.automatic_end = value >> 1 & 1

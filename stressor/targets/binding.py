@@ -131,7 +131,7 @@ def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, 
 
 
 def _has_invariants(description: Description) -> bool:
-    inner = [getattr(field, "description", None) for field in description.fields]
+    inner = (getattr(field, "description", getattr(field, "element", None)) for field in description.fields)
     return bool(description.validate) or any(
         isinstance(part, Description) and _has_invariants(part) for part in (*description.subsections, *inner)
     )

@@ -13,6 +13,7 @@ import pytest
 from stressor.targets.qemu.discovery import discover, launch
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.specification import parse_specification
+from stressor.targets.qemu.timekeeping import virtual_time
 
 __all__ = ["QemuPc", "needs_qemu"]
 
@@ -26,7 +27,9 @@ class QemuPc:
     """Use it as a context manager. Without `timed`, its time stands still; else it passes as `advance` says."""
 
     def __init__(self, *, timed: bool = False, options: str = "") -> None:
-        layout = discover(parse_specification(f"qemu:machine=pc,time={'on' if timed else 'off'}{options}"))
+        layout = discover(
+            parse_specification(f"qemu:machine=pc,time={'on' if timed else 'off'}{options}")
+        )
         self._process: Final = launch(layout).connect()
         try:
             self.machine: Final = Machine(self._process)
@@ -38,7 +41,10 @@ class QemuPc:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._process.close()
 
@@ -54,10 +60,19 @@ class QemuPc:
         """Let time pass, at least so much; return how much it was."""
         return self.machine.step(nanoseconds)
 
+    @property
+    def now(self) -> int:
+        """What the virtual clock shows, in ns."""
+        return virtual_time(self.machine)
+
     def devices(self, kind: str) -> list[str]:
         """Return the paths of all devices of a type, in the order in which they were made."""
         there = self._process.execute("qom-list", path="/machine/unattached")
-        return [f"/machine/unattached/{item['name']}" for item in there if item["type"] == f"child<{kind}>"]
+        return [
+            f"/machine/unattached/{item['name']}"
+            for item in there
+            if item["type"] == f"child<{kind}>"
+        ]
 
     def section(self, label: str) -> bytes:
         """Return a whole section, such as `i8259/0`, header and footer included."""

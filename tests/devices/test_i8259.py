@@ -56,7 +56,10 @@ def drawn(random: Random, length: int) -> list[Step]:
 
     The first controller is initialized at the beginning only: docs/devices.md says what QEMU does else.
     """
-    steps: list[Step] = [("out", 0x20, 0x10 | random.getrandbits(4)), ("out", 0x21, random.getrandbits(8))]
+    steps: list[Step] = [
+        ("out", 0x20, 0x10 | random.getrandbits(4)),
+        ("out", 0x21, random.getrandbits(8)),
+    ]
     high: set[int] = set()
     for _ in range(length):
         base = random.choice((0x20, 0xA0))
@@ -68,13 +71,21 @@ def drawn(random: Random, length: int) -> list[Step]:
         elif choice < 0.55:
             steps.append(("in", base + random.getrandbits(1)))
         elif choice < 0.65:
-            steps += [("out", base, random.choice((POLL, READ_IRR, READ_ISR, POLL | READ_ISR))), ("in", base)]
+            steps += [
+                ("out", base, random.choice((POLL, READ_IRR, READ_ISR, POLL | READ_ISR))),
+                ("in", base),
+            ]
         elif choice < 0.75:
-            steps.append(("out", base, random.choice((0x20, 0xA0, 0x60, 0xE0, 0xC0)) | random.randrange(8)))
+            steps.append(
+                ("out", base, random.choice((0x20, 0xA0, 0x60, 0xE0, 0xC0)) | random.randrange(8))
+            )
         elif choice < 0.85:
             steps.append(("out", base + 1, random.choice((0, 0xFF, random.getrandbits(8)))))
         elif choice < 0.9:
-            steps += [("out", 0xA0, 0x10 | random.getrandbits(4)), ("out", 0xA1, random.getrandbits(8))]
+            steps += [
+                ("out", 0xA0, 0x10 | random.getrandbits(4)),
+                ("out", 0xA1, random.getrandbits(8)),
+            ]
         elif choice < 0.95:
             steps.append(("out", 0x4D0 + (base >> 7), random.getrandbits(8)))
         else:
@@ -84,8 +95,20 @@ def drawn(random: Random, length: int) -> list[Step]:
 
 def all_reads(steps: Sequence[Step]) -> list[Step]:
     """Add reads of everything that can be read."""
-    see = [("out", 0x20, READ_IRR), ("in", 0x20), ("out", 0x20, READ_ISR), ("in", 0x20), ("in", 0x21)]
-    see += [("out", 0xA0, READ_IRR), ("in", 0xA0), ("out", 0xA0, READ_ISR), ("in", 0xA0), ("in", 0xA1)]
+    see = [
+        ("out", 0x20, READ_IRR),
+        ("in", 0x20),
+        ("out", 0x20, READ_ISR),
+        ("in", 0x20),
+        ("in", 0x21),
+    ]
+    see += [
+        ("out", 0xA0, READ_IRR),
+        ("in", 0xA0),
+        ("out", 0xA0, READ_ISR),
+        ("in", 0xA0),
+        ("in", 0xA1),
+    ]
     return [*steps, *see, ("in", 0x4D0), ("in", 0x4D1)]
 
 
@@ -94,7 +117,13 @@ def all_reads(steps: Sequence[Step]) -> list[Step]:
 
 def started() -> I8259Pair:
     pair = I8259Pair()
-    for step in [*START, ("out", 0xA0, 0x11), ("out", 0xA1, 0x70), ("out", 0xA1, 2), ("out", 0xA1, 1)]:
+    for step in [
+        *START,
+        ("out", 0xA0, 0x11),
+        ("out", 0xA1, 0x70),
+        ("out", 0xA1, 2),
+        ("out", 0xA1, 1),
+    ]:
         do(pair, step)
     return pair
 
@@ -175,7 +204,9 @@ def qemu() -> Iterator[QemuPc]:
         yield pc
 
 
-def on_both(qemu: QemuPc, steps: Sequence[Step], pair: I8259Pair) -> tuple[list[int | None], list[int | None]]:
+def on_both(
+    qemu: QemuPc, steps: Sequence[Step], pair: I8259Pair
+) -> tuple[list[int | None], list[int | None]]:
     paths = qemu.devices("isa-i8259")
     theirs = qemu.run(line(paths, step) for step in steps)
     ours = [do(pair, step) for step in steps]
@@ -202,14 +233,19 @@ CHIPS = ("first", "second")
 def sections(qemu: QemuPc) -> list[Section]:
     """Return the sections of both, with the identifiers that QEMU gives them."""
     identifiers = (int.from_bytes(qemu.section(f"i8259/{instance}")[1:5]) for instance in range(2))
-    return [Section(I8259.state, instance, identifier) for instance, identifier in enumerate(identifiers)]
+    return [
+        Section(I8259.state, instance, identifier)
+        for instance, identifier in enumerate(identifiers)
+    ]
 
 
 def beside(pair: I8259Pair) -> I8259Pair:
     """Return a new pair on the same lines."""
     other = I8259Pair()
     for name in CHIPS:
-        for mine, its in zip(getattr(other, name).lines.values(), getattr(pair, name).lines.values(), strict=True):
+        for mine, its in zip(
+            getattr(other, name).lines.values(), getattr(pair, name).lines.values(), strict=True
+        ):
             mine.level = its.level
     return other
 

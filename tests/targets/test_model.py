@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import stressor.vmstate as vm
@@ -127,3 +129,23 @@ def test_an_input_line_calls_its_method_and_an_output_does_not_echo() -> None:
     device.lines["pin"].set(1)
     assert device.heard == [1]
     assert device.outputs == []
+
+
+def test_a_rule_about_the_elements_of_an_array_is_an_invariant() -> None:
+    element = vm.Description("element", fields=[vm.u8("x")], validate=[vm.Validate("small", "x < 9")])
+
+    class Rows(Device):
+        state = vm.Description("rows", fields=[vm.struct_array("rows", element, 2)])
+
+        def __init__(self) -> None:
+            self.rows = [SimpleNamespace(x=0), SimpleNamespace(x=0)]
+
+        def reset(self) -> None:
+            for row in self.rows:
+                row.x = 0
+
+    model = model_of(Rows, "rows", "rows")
+    target = model.open()
+    target.device.rows[1].x = 9
+
+    assert (model.invariants, target.broken()) == (True, "small")
