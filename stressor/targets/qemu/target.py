@@ -76,6 +76,8 @@ class QemuTarget:
         self._put_back: Sequence[str] = ()
         self._examined: bytes | None = None
         """What was saved to examine it, until something else is done."""
+        self._to_reset = False
+        """Whether a reset in place is still to be done: nobody has looked since, and a load begins with one."""
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
@@ -173,9 +175,16 @@ class QemuTarget:
         elif cycle.mode is ResetMode.DONOR:
             self._drive_elsewhere(cycle.operations)
         else:
-            if self._time and self._machine.keeps_time:
-                self._machine.rewind_clock(self.birth.timer)  # a reset arms as it does in a new process
-            self._machine.reset()
+            self._to_reset = True
+
+    def _as_reset(self) -> None:
+        """Do the reset in place that is to be done, for somebody who looks at what it leaves."""
+        if not self._to_reset:
+            return
+        self._to_reset = False
+        if self._time and self._machine.keeps_time:
+            self._machine.rewind_clock(self.birth.timer)  # a reset arms as it does in a new process
+        self._machine.reset()
 
     def _move(self) -> None:
         """Go on with a machine that waits for a whole state."""
@@ -204,6 +213,7 @@ class QemuTarget:
 
     def load(self, snapshot: Snapshot) -> list[object]:
         self._examined = None
+        self._to_reset = False  # the first thing that `loadvm` does
         whole, self._whole = self._whole, None
         if whole is not None and self._moved:
             self._moved = False
@@ -220,6 +230,7 @@ class QemuTarget:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
+        self._as_reset()
         self._machine.process.run((NOTHING,))  # what an operation ended, ends here
         try:
             devices = self._examined = self._machine.save()
@@ -244,6 +255,7 @@ class QemuTarget:
         return {*self.repairs, *self._excluded, *self._assigned}
 
     def attributes(self) -> dict[str, object]:
+        self._as_reset()
         return self._known(self._view.attributes(self._machine.named()[1]))
 
     def _known(self, attributes: dict[str, object]) -> dict[str, object]:
@@ -263,6 +275,7 @@ class QemuTarget:
     def fresh(self, pristine: bytes) -> bool:
         if self._time and not self._machine.keeps_time:
             return True  # what a reset arms cannot be compared
+        self._as_reset()
         hidden = {*self._left_out(), *self.uncleared}
         return self._cut(self._machine.save(), hidden) == self._cut(self.birth.devices, hidden)
 
