@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
@@ -16,15 +17,17 @@ from stressor.loop.target import (
 )
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.clock import ClockLost
+from stressor.targets.qemu.damage import Damaged, damage
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery, memory_of_drivers
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import NOTHING, Pipeline
 from stressor.targets.qemu.process import QemuDied, QemuHung
+from stressor.targets.qemu.sacrifice import Sacrifice
 from stressor.targets.qemu.stock import Machines
 from stressor.targets.qemu.traffic import STEP, Traffic
 from stressor.targets.qemu.view import View, whole_section
 from stressor.vmstate.live import without_indexes
-from stressor.vmstate.stream import Stream
+from stressor.vmstate.stream import Stream, read_stream
 
 __all__ = ["Birth", "QemuTarget"]
 
@@ -42,6 +45,7 @@ class Birth:
         self.frame = machine.frame
         self.attributes = view.attributes(stream)
         self.doubled = view.doubled(stream)
+        self.labels = tuple(section.label for section in view.sections(stream))
         self.timer = whole_section("timer/0", self.devices)
 
 
@@ -93,6 +97,7 @@ class QemuTarget:
             for name, method in driver_type.names.items():
                 self._transactions[name] = getattr(driver, method), driver_type.arguments(method)
         self.birth = birth
+        self._sacrifice: Sacrifice | None = None
         self._machine = machines.take()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
@@ -113,6 +118,8 @@ class QemuTarget:
             pipeline.flush()
         finally:
             self.commands += pipeline.sent
+        if self._sacrifice is not None:
+            self._sacrifice.follow(pipeline.sent)
         return [*map(self._shown, pipeline.observations)]
 
     def step(self, nanoseconds: int) -> int:
@@ -157,6 +164,7 @@ class QemuTarget:
         self._machine.process.resume()
 
     def save(self) -> Snapshot:
+        self._end_sacrifice()
         if self._traffic.known_to_lose(self.hidden):
             self._put_back = self._traffic.put_back(self._machine.process.run)
         devices = self._machine.save()
@@ -188,8 +196,7 @@ class QemuTarget:
 
     def _move(self) -> None:
         """Go on with a machine that waits for a whole state."""
-        self._machine, self._moved = self._machines.take(incoming=True), True
-        self._machine.process.put_forward(self._time)
+        self._machine, self._moved = self._waiting(), True
 
     def _drive_elsewhere(self, operations: Sequence[Operation]) -> None:
         """Drive a donor. Memory, and what a device has of its own, is not for the device sections to
@@ -225,6 +232,29 @@ class QemuTarget:
             self._machine.load(board if isinstance(board, bytes) else snapshot.data)
         self._machine.process.run(self._put_back)
         return []
+
+    def sacrifice(self, snapshot: Snapshot, damage: Sequence[str | int]) -> bool:
+        whole = self._machine.save_whole()
+        damaged = _damaged(whole, damage)
+        if damaged is not None:
+            self._sacrifice = Sacrifice(self._waiting, whole, damaged)
+        return True
+
+    def damaged(self, how: Sequence[str | int]) -> Damaged | None:
+        """Return the machine's whole state as it is now, with such damage; None where there is nothing
+        to be damaged like that. Raises TargetError for damage of another sort."""
+        return _damaged(self._machine.save_whole(), how)
+
+    def _waiting(self) -> Machine:
+        """Return a machine that waits for a whole state."""
+        machine = self._machines.take(incoming=True)
+        machine.process.put_forward(self._time)
+        return machine
+
+    def _end_sacrifice(self) -> None:
+        if self._sacrifice is not None:
+            self._sacrifice.close()
+            self._sacrifice = None
 
     def offer(self, snapshot: Snapshot) -> list[object]:
         return self.load(snapshot)
@@ -307,4 +337,13 @@ class QemuTarget:
         ]
 
     def close(self) -> None:
+        self._end_sacrifice()
         self._machines.give(self._machine)
+
+
+def _damaged(whole: bytes, how: Sequence[str | int]) -> Damaged | None:
+    name, number = how
+    try:
+        return damage(whole, read_stream(io.BytesIO(whole)), str(name), int(number))
+    except ValueError as error:
+        raise TargetError(f"{error}; was it found with another version?") from error
