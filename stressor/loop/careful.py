@@ -10,13 +10,16 @@ from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
 from stressor.loop.ledger import Ledger
 from stressor.loop.plain import where
-from stressor.loop.target import Target, TargetType
+from stressor.loop.target import DiedOfDamageError, Target, TargetType
 from stressor.loop.trace import Operation
 from stressor.loop.watchdog import Hung, Watchdog
 
 __all__ = ["Careful", "Stop"]
 
 T = TypeVar("T")
+
+_LONGEST = 400
+"""Characters of what a process said at its end."""
 
 
 class Stop(Exception):
@@ -50,6 +53,8 @@ class Careful:
             return action()
         except (StreamError, StateError, TargetError):
             raise
+        except DiedOfDamageError as died:
+            self._died(died)
         except Hung as hung:
             self._raised(what, oracle, Cause.HUNG, str(hung), "")
         except Exception as error:
@@ -57,6 +62,15 @@ class Careful:
         finally:
             self._watchdog.inside = False
         raise Stop
+
+    def _died(self, died: DiedOfDamageError) -> None:
+        cause = Cause.HUNG if died.hung else Cause.CRASHED
+        self._ledger.add(
+            Divergence(
+                Oracle.REFUSES_DAMAGE, cause, died.change, self._ledger.step, self._ledger.mode,
+                labels=("saved", "damaged"), detail=str(died)[:_LONGEST],
+            )
+        )  # fmt: skip
 
     def _raised(
         self, what: str | Operation, oracle: Oracle, cause: Cause, said: str, place: str

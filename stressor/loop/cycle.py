@@ -167,13 +167,14 @@ def _cycle(
         # with load-restores on, a save that never repeats is seen when it is repeated after the load
         if not checks.restores and target.save_again() != snapshot.data:
             return False
+    offered = cycle.damage and checks.damage and not target.sacrifice(snapshot, cycle.damage)
     target.reset(cycle, snapshot)
     if mode is _IN_PLACE:
         if checks.fresh and not target.fresh(pristine):
             return False
         if checks.invariants and target.broken() is not None:
             return False
-    if cycle.damage and checks.damage:
+    if offered:
         broken, must_refuse = damaged_snapshot(snapshot, cycle)
         before = target.examine()
         try:

@@ -73,8 +73,12 @@ class Kind(StrEnum):
     FOUND = "found by save/load"
     REJECTED = "rejected its own state"
     CYCLE_KILLS = "crashed or hung because of save/load"
+    DAMAGE_KILLS = "crashed or hung because of a load of damaged state"
     TRAFFIC_KILLS = "crashed or hung from operations alone"
     NONDETERMINISTIC = "nondeterministic"
+
+
+_KILLS = {Oracle.RUNS_ALONE: Kind.TRAFFIC_KILLS, Oracle.REFUSES_DAMAGE: Kind.DAMAGE_KILLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class Divergence:
     def kind(self) -> Kind:
         """What sort of bug it is an instance of."""
         if self.cause in (Cause.CRASHED, Cause.HUNG):
-            return Kind.TRAFFIC_KILLS if self.oracle is Oracle.RUNS_ALONE else Kind.CYCLE_KILLS
+            return _KILLS.get(self.oracle, Kind.CYCLE_KILLS)
         if self.cause is Cause.REJECTED:
             return Kind.REJECTED
         return Kind.NONDETERMINISTIC if self.cause is Cause.NONDETERMINISTIC else Kind.FOUND

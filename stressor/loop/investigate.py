@@ -162,6 +162,10 @@ class _Investigation(Careful):
         snapshot = self._save(subject)
         if checks.pure:
             self._purity(subject, before, digest, snapshot)
+        offered = False
+        if cycle.damage and checks.damage:
+            sacrifice = lambda: subject.sacrifice(snapshot, cycle.damage)  # noqa: E731
+            offered = not self._run("load of damaged bytes", Oracle.REFUSES_DAMAGE, sacrifice)
         self._run("reset", Oracle.RESET_IS_FRESH, lambda: subject.reset(cycle, snapshot))
         reset = subject.pristine_attributes
         if cycle.mode is ResetMode.POISON:
@@ -171,7 +175,7 @@ class _Investigation(Careful):
             self._invariant(subject, "after reset")
         if cycle.mode is ResetMode.IN_PLACE and checks.fresh:
             self._freshness(subject)
-        if cycle.damage and checks.damage:
+        if offered:
             self._damage(subject, cycle, snapshot)
         emitted = self._load(subject, snapshot)
         if emitted and checks.silent:

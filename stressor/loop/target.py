@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from stressor.loop.finding import Value
+from stressor.loop.finding import FieldChange, Value
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Cycle, Operation, ResetMode
 
 __all__ = [
     "NOT_REPEATING",
+    "DiedOfDamageError",
     "DiedOfSavingError",
     "FieldInfo",
     "SavedField",
@@ -29,6 +30,19 @@ class DiedOfSavingError(Exception):
 
     Raised by `Target.examine`, and a finding of the next save.
     """
+
+
+class DiedOfDamageError(Exception):
+    """A device that damaged state was given to did not survive that; the message says when and how.
+
+    `change` is what had been damaged, `hung` whether it is there and does not answer. Raised by
+    `Target.sacrifice`, and by what is done to that device later.
+    """
+
+    def __init__(self, change: FieldChange, said: str, *, hung: bool = False) -> None:
+        self.change = change
+        self.hung = hung
+        super().__init__(said)
 
 
 class StillbornError(Exception):
@@ -111,6 +125,14 @@ class Target(Protocol):
         """Load a snapshot; return what came out meanwhile (it should be nothing).
 
         Raises StreamError when the bytes are refused.
+        """
+
+    def sacrifice(self, snapshot: Snapshot, damage: Sequence[str | int]) -> bool:
+        """Have the state that was just saved loaded with this damage by another device, to which, when
+        it accepts, everything is done that is executed up to the next save; then it is thrown away.
+
+        Returns False, and does nothing, where damaged bytes are to be offered to the device itself.
+        Raises DiedOfDamageError.
         """
 
     def offer(self, snapshot: Snapshot) -> list[object]:

@@ -14,7 +14,7 @@ from stressor.errors import TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
-from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Oracle
+from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Kind, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.operations import Kinds
 from stressor.loop.target import StillbornError, TargetType
@@ -346,7 +346,9 @@ class Campaign:
             target = self._type.open()
             self._pristine = target.examine()
             target.close()
-        if divergence.cause is Cause.HUNG:
+        if divergence.kind is Kind.DAMAGE_KILLS and not self._type.walks:
+            self._engine.exclude(name)  # and go on: it was another process that ended
+        elif divergence.cause is Cause.HUNG:
             # each further hang would cost the watchdog's patience
             left = self._engine.exclude(bare)
             self._ended = not left or divergence.oracle is not Oracle.RUNS_ALONE

@@ -52,8 +52,10 @@ class SeededEngine:
         self._evenly = self._each_by_weight()
 
     def exclude(self, label: str) -> bool:
-        """Leave the kind with this label out of further plans; return whether any other is left."""
+        """Leave the kind with this label, and damage to what is called so, out of further plans; return
+        whether any other kind is left."""
         self._drawable = [kind for kind in self._drawable if kind.label != label]
+        self._damages = tuple(damage for damage in self._damages if not damage.endswith(f" {label}"))
         self._evenly = self._each_by_weight()
         return bool(self._drawable)
 

@@ -205,6 +205,9 @@ class InProcessTarget:
     def load(self, snapshot: Snapshot) -> list[object]:
         return self._put(snapshot, self._load)
 
+    def sacrifice(self, snapshot: Snapshot, damage: Sequence[str | int]) -> bool:
+        return False  # it is cheap to see that a refusal leaves the device itself as it was
+
     def offer(self, snapshot: Snapshot) -> list[object]:
         was = self._clock.now, [*map(_level, self._lines)]
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.targets.qemu.model import QemuModel
+from stressor.targets.qemu.pipeline import STEP
 from stressor.targets.qemu.process import ALWAYS, STILL, QemuDied, QemuHung, sized
 from stressor.targets.qemu.target import QemuTarget
 
@@ -18,7 +19,6 @@ _BETWEEN = {
     ResetMode.FRESH: "migrate to a new process (-incoming)",
     ResetMode.DONOR: "savevm, what follows up to the next comment, loadvm",
 }
-_STEP = "clock_step "
 
 
 def qtest_lines(model: QemuModel, trace: Trace) -> str:
@@ -45,6 +45,11 @@ def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
             if not isinstance(step, Cycle):
                 yield from _sent(target, step, stock)
                 continue
+            if step.damage:
+                damaged = target.damaged(step.damage)
+                what = damaged.change if damaged else None
+                yield "# migrate what savevm writes, but for this, to a process of its own, which gets what follows, too:"
+                yield f"# {what.path}: {what.before!r} -> {what.after!r}" if what else "# nothing"
             yield f"# {_BETWEEN.get(step.mode, step.mode)}"
             for operation in step.operations:
                 yield from _sent(target, operation, stock)
@@ -62,5 +67,5 @@ def _sent(target: QemuTarget, operation: Operation, stock: bool) -> Iterator[str
         target.execute([operation])
     finally:
         for line in target.commands[before:]:
-            aside = stock and line.startswith(_STEP)
+            aside = stock and line.startswith(STEP)
             yield f"# {line}, where the accelerator qtest is built in" if aside else line

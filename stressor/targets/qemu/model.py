@@ -15,6 +15,7 @@ from stressor.loop.target import StillbornError
 from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.bench import MachineBench
 from stressor.targets.qemu.board import unsteady
+from stressor.targets.qemu.damage import damages_of
 from stressor.targets.qemu.discovery import Layout, discover
 from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles, unambiguous
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
@@ -113,7 +114,13 @@ class QemuModel:
 
     @property
     def damages(self) -> tuple[str, ...]:
-        return ()
+        """Those of the sections of what is stressed, and not of the interrupt controllers beside it."""
+        own = [label for label in self.birth.labels if label not in self.layout.interrupts]
+        if self.layout.sections is None and parse_specification(self.specification).regions:
+            chosen = tuple({region.name.partition("#")[0] for region in self.layout.regions})
+            own = [label for label in own if label.startswith(chosen)]
+        within = tuple(f"{label}." for label in own)
+        return damages_of([path for path in self.birth.attributes if path.startswith(within)], own)
 
     @property
     def reset_modes(self) -> tuple[ResetMode, ...]:

@@ -63,11 +63,17 @@ class Monitor:
         self._run(self._reset(), "system_reset")
 
     async def _reset(self) -> None:
-        """The event tells of the reset; the second command, sent along, of a QEMU that died."""
-        with self._client.listener("RESET", _is_ours) as done:
-            commands = map(self._client.execute, ("system_reset", "query-status"))
-            await asyncio.gather(*commands)
-            await done.get()
+        """The event tells of the reset, the connection's end of a QEMU that died of it. Another listener,
+        and a command that is sent along, would cost as much as a third of the reset itself."""
+        done = self._client.was_reset = self._loop.create_future()
+        await self._client.execute("system_reset")
+        broke = self._loop.create_task(self._client.runstate_changed())
+        try:
+            await asyncio.wait((done, broke), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            broke.cancel()
+        if not done.done():
+            raise EOFError("the machine was being reset")
 
     def human(self, line: str) -> str:
         """Return what the human monitor prints for a line. Raises as `execute`."""
@@ -113,12 +119,18 @@ class Monitor:
 
 
 class _Client(QMPClient):
-    """Without its log, for which it would set out every message in lines before it is sent."""
+    """Without its log, for which it would set out every message in lines before it is sent; `was_reset`
+    is done when the machine was reset by the monitor."""
+
+    was_reset: asyncio.Future[None] | None = None
 
     def _cb_outbound(self, msg: Message) -> Message:
         return msg
 
     def _cb_inbound(self, msg: Message) -> Message:
+        if msg.get("event") == "RESET" and self.was_reset is not None and _is_ours(msg):
+            if not self.was_reset.done():
+                self.was_reset.set_result(None)
         return msg
 
 

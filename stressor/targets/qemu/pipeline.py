@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-__all__ = ["NOTHING", "Answer", "Pipeline", "Run"]
+__all__ = ["NOTHING", "STEP", "Answer", "Pipeline", "Run"]
 
 Answer: TypeAlias = Callable[[Sequence[str]], list[object]]
 """Makes observations of the answers to some commands."""
@@ -16,6 +16,10 @@ Run: TypeAlias = Callable[[Sequence[str]], list[str]]
 _SETTLING: Final = 4
 NOTHING: Final = "endianness"
 """A question about the machine that never changes anything."""
+
+
+STEP: Final = "clock_step "
+"""What stands in front of the nanoseconds that pass, among the commands that were sent."""
 
 
 class Pipeline:
@@ -65,7 +69,7 @@ class Pipeline:
         """Let virtual time pass, behind everything that was added before."""
         self.flush()
         if self._step is not None:
-            self.sent.append(f"clock_step {self._step(nanoseconds)}")
+            self.sent.append(f"{STEP}{self._step(nanoseconds)}")
 
     def settle(self) -> None:
         """Let QEMU finish what it does in the background: requests to a disk are answered in its main

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
@@ -16,15 +17,17 @@ from stressor.loop.target import (
 )
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
 from stressor.targets.qemu.clock import ClockLost
+from stressor.targets.qemu.damage import Damaged, damage
 from stressor.targets.qemu.driver import Driver, DriverType, Machinery, memory_of_drivers
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.pipeline import NOTHING, Pipeline
 from stressor.targets.qemu.process import QemuDied, QemuHung
+from stressor.targets.qemu.sacrifice import Sacrifice
 from stressor.targets.qemu.stock import Machines
 from stressor.targets.qemu.traffic import STEP, Traffic
 from stressor.targets.qemu.view import View, whole_section
 from stressor.vmstate.live import without_indexes
-from stressor.vmstate.stream import Stream
+from stressor.vmstate.stream import Stream, read_stream
 
 __all__ = ["Birth", "QemuTarget"]
 
@@ -42,6 +45,7 @@ class Birth:
         self.frame = machine.frame
         self.attributes = view.attributes(stream)
         self.doubled = view.doubled(stream)
+        self.labels = tuple(section.label for section in view.sections(stream))
         self.timer = whole_section("timer/0", self.devices)
 
 
@@ -76,6 +80,8 @@ class QemuTarget:
         self._put_back: Sequence[str] = ()
         self._examined: bytes | None = None
         """What was saved to examine it, until something else is done."""
+        self._to_reset = False
+        """Whether a reset in place is still to be done: nobody has looked since, and a load begins with one."""
         self.repairs: Collection[str] = ()
         self.hidden: Collection[str] = ()
         self.uncleared: Collection[str] = ()
@@ -91,6 +97,7 @@ class QemuTarget:
             for name, method in driver_type.names.items():
                 self._transactions[name] = getattr(driver, method), driver_type.arguments(method)
         self.birth = birth
+        self._sacrifice: Sacrifice | None = None
         self._machine = machines.take()
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
@@ -111,6 +118,8 @@ class QemuTarget:
             pipeline.flush()
         finally:
             self.commands += pipeline.sent
+        if self._sacrifice is not None:
+            self._sacrifice.follow(pipeline.sent)
         return [*map(self._shown, pipeline.observations)]
 
     def step(self, nanoseconds: int) -> int:
@@ -155,6 +164,7 @@ class QemuTarget:
         self._machine.process.resume()
 
     def save(self) -> Snapshot:
+        self._end_sacrifice()
         if self._traffic.known_to_lose(self.hidden):
             self._put_back = self._traffic.put_back(self._machine.process.run)
         devices = self._machine.save()
@@ -173,14 +183,20 @@ class QemuTarget:
         elif cycle.mode is ResetMode.DONOR:
             self._drive_elsewhere(cycle.operations)
         else:
-            if self._time and self._machine.keeps_time:
-                self._machine.rewind_clock(self.birth.timer)  # a reset arms as it does in a new process
-            self._machine.reset()
+            self._to_reset = True
+
+    def _as_reset(self) -> None:
+        """Do the reset in place that is to be done, for somebody who looks at what it leaves."""
+        if not self._to_reset:
+            return
+        self._to_reset = False
+        if self._time and self._machine.keeps_time:
+            self._machine.rewind_clock(self.birth.timer)  # a reset arms as it does in a new process
+        self._machine.reset()
 
     def _move(self) -> None:
         """Go on with a machine that waits for a whole state."""
-        self._machine, self._moved = self._machines.take(incoming=True), True
-        self._machine.process.put_forward(self._time)
+        self._machine, self._moved = self._waiting(), True
 
     def _drive_elsewhere(self, operations: Sequence[Operation]) -> None:
         """Drive a donor. Memory, and what a device has of its own, is not for the device sections to
@@ -204,6 +220,7 @@ class QemuTarget:
 
     def load(self, snapshot: Snapshot) -> list[object]:
         self._examined = None
+        self._to_reset = False  # the first thing that `loadvm` does
         whole, self._whole = self._whole, None
         if whole is not None and self._moved:
             self._moved = False
@@ -216,10 +233,34 @@ class QemuTarget:
         self._machine.process.run(self._put_back)
         return []
 
+    def sacrifice(self, snapshot: Snapshot, damage: Sequence[str | int]) -> bool:
+        whole = self._machine.save_whole()
+        damaged = _damaged(whole, damage)
+        if damaged is not None:
+            self._sacrifice = Sacrifice(self._waiting, whole, damaged)
+        return True
+
+    def damaged(self, how: Sequence[str | int]) -> Damaged | None:
+        """Return the machine's whole state as it is now, with such damage; None where there is nothing
+        to be damaged like that. Raises TargetError for damage of another sort."""
+        return _damaged(self._machine.save_whole(), how)
+
+    def _waiting(self) -> Machine:
+        """Return a machine that waits for a whole state."""
+        machine = self._machines.take(incoming=True)
+        machine.process.put_forward(self._time)
+        return machine
+
+    def _end_sacrifice(self) -> None:
+        if self._sacrifice is not None:
+            self._sacrifice.close()
+            self._sacrifice = None
+
     def offer(self, snapshot: Snapshot) -> list[object]:
         return self.load(snapshot)
 
     def examine(self) -> bytes:
+        self._as_reset()
         self._machine.process.run((NOTHING,))  # what an operation ended, ends here
         try:
             devices = self._examined = self._machine.save()
@@ -244,6 +285,7 @@ class QemuTarget:
         return {*self.repairs, *self._excluded, *self._assigned}
 
     def attributes(self) -> dict[str, object]:
+        self._as_reset()
         return self._known(self._view.attributes(self._machine.named()[1]))
 
     def _known(self, attributes: dict[str, object]) -> dict[str, object]:
@@ -263,6 +305,7 @@ class QemuTarget:
     def fresh(self, pristine: bytes) -> bool:
         if self._time and not self._machine.keeps_time:
             return True  # what a reset arms cannot be compared
+        self._as_reset()
         hidden = {*self._left_out(), *self.uncleared}
         return self._cut(self._machine.save(), hidden) == self._cut(self.birth.devices, hidden)
 
@@ -294,4 +337,13 @@ class QemuTarget:
         ]
 
     def close(self) -> None:
+        self._end_sacrifice()
         self._machines.give(self._machine)
+
+
+def _damaged(whole: bytes, how: Sequence[str | int]) -> Damaged | None:
+    name, number = how
+    try:
+        return damage(whole, read_stream(io.BytesIO(whole)), str(name), int(number))
+    except ValueError as error:
+        raise TargetError(f"{error}; was it found with another version?") from error
