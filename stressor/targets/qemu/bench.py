@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from stressor.targets.qemu.discovery import Layout, launch
+from stressor.targets.qemu.pipeline import NOTHING
 from stressor.targets.qemu.process import QemuDied, QemuHung, QemuProcess
 
 __all__ = ["Bench", "MachineBench"]
@@ -41,7 +42,9 @@ class MachineBench:
             self._process = launch(self._layout, patience=_PATIENCE).connect()
             self._process.run(self._layout.setup)
         try:
-            return self._process.run(commands)
+            answers = self._process.run(commands)
+            self._process.run((NOTHING,))  # whoever asks QEMU to end is answered before it does
+            return answers
         except (QemuDied, QemuHung):
             self.deaths += 1
             self.close()

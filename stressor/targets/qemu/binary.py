@@ -17,14 +17,16 @@ from stressor.errors import UsageError
 __all__ = ["QemuBinary", "binary_at", "binary_for", "installed"]
 
 _SECONDS: Final = 20.0
+_WORDS: Final = 300
+_QTEST: Final = "qtest"
 _FIRST: Final = ("x86_64", "arm", "aarch64")
 _MACHINE: Final = re.compile(r"^(\S+)\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class QemuBinary:
-    """An executable; `version` is that of QEMU, such as 7.2.22, `qtest_clock` says whether the
-    accelerator `qtest` is built in, with which the virtual clock can be stepped."""
+    """An executable; `version` is that of QEMU, such as 7.2.22, `qtest_clock` says whether it has the
+    accelerator `qtest`, built in or as a module, with which the virtual clock can be stepped."""
 
     path: str
     version: str
@@ -50,10 +52,15 @@ class QemuBinary:
 
     @property
     def devices(self) -> tuple[tuple[str, str], ...]:
-        """Name and bus of each device that `-device` takes; the bus is "" where there is none."""
-        found = re.findall(
-            r'^name "([^"]+)"(?:, bus (\S+?))?(?:,|$)', _asked(self.path, "-device", "help"), re.MULTILINE
-        )
+        """Name and bus of each device that `-device` takes; the bus is "" where there is none.
+
+        Raises UsageError with QEMU's words when it lists none.
+        """
+        listed, said = _said(self.path, "-device", "help")
+        found = re.findall(r'^name "([^"]+)"(?:, bus (\S+?))?(?:,|$)', listed, re.MULTILINE)
+        if not found:
+            words = " ".join(said.split())[-_WORDS:]
+            raise UsageError(f"{self.path} -device help lists no device, it says: {words}; is it whole?")
         return tuple((name, bus.rstrip(",")) for name, bus in found)
 
     def properties(self, device: str) -> str:
@@ -106,8 +113,9 @@ def _described(path: str) -> QemuBinary:
     version = re.search(r"^QEMU emulator version (\S+)", _asked(path, "--version"))
     if version is None:
         raise UsageError(f"{path} is no QEMU: it does not say its version")
-    accelerators = _asked(path, "-accel", "help").split()
-    return QemuBinary(path, version[1], "qtest" in accelerators)
+    # `-accel help` leaves out qtest on purpose, so it is asked for a property that it does not have
+    _, refusal = _said(path, "-machine", "none", "-accel", f"{_QTEST},help")
+    return QemuBinary(path, version[1], f"'{_QTEST}-accel." in refusal)
 
 
 @cache
@@ -116,8 +124,13 @@ def _machines(path: str) -> tuple[str, ...]:
     return tuple(_MACHINE.findall(text))
 
 
-@cache
 def _asked(path: str, *arguments: str) -> str:
+    return _said(path, *arguments)[0]
+
+
+@cache
+def _said(path: str, *arguments: str) -> tuple[str, str]:
+    """Return what a binary prints, and what it says on its standard error."""
     try:
         done = subprocess.run(
             [path, *arguments], capture_output=True, text=True, errors="backslashreplace",
@@ -126,4 +139,4 @@ def _asked(path: str, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = "did not end" if isinstance(error, subprocess.TimeoutExpired) else str(error)
         raise UsageError(f"{path} {' '.join(arguments)}: {reason}; is it a QEMU for this machine?") from error
-    return done.stdout
+    return done.stdout, done.stderr

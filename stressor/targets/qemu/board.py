@@ -107,10 +107,8 @@ def _started(
     """Start a board; what it refuses of our own choices is taken back."""
     size = _MEMORY if memory is None else memory
     cards: int | None = _CARDS if wired else None
-    # from 8.2 on a board's own sound takes what is the default, and older ones have no such option
-    sound = ("-audio", "none") if binary.release >= (8, 2) else ("-audiodev", "none,id=companion-sound")
     while True:
-        given = [*arguments, *(board_companions(arguments, cards, sound) if cards is not None else ())]
+        given = [*arguments, *(board_companions(arguments, cards) if cards is not None else ())]
         try:
             return size, given, QemuProcess(binary, given, memory=size).connect()
         except TargetError as error:

@@ -17,7 +17,7 @@ from typing import Final
 
 from stressor.targets.qemu.binary import QemuBinary
 
-__all__ = ["PLACES", "Bus", "Companions", "board_companions", "buses_in"]
+__all__ = ["PLACES", "Bus", "Companions", "board_companions", "buses_in", "guests_for"]
 
 _DISK: Final = "read-zeroes=on,size=67108864"
 _BACKENDS: Final = {
@@ -43,6 +43,9 @@ disk."""
 _SERVED: Final = ("vhost-", "ivshmem-doorbell")
 """Devices whose other end is a server outside of QEMU: what we could give kills or hangs it."""
 
+_FLASH: Final = "mx25l25635e"
+"""A serial flash; without a drive it is one that was erased."""
+
 PLACES: Final[dict[str, Sequence[str]]] = {
     "SCSI": ("scsi-hd", "scsi-cd"),
     "IDE": ("ide-hd", "ide-cd"),
@@ -53,6 +56,7 @@ PLACES: Final[dict[str, Sequence[str]]] = {
     "virtio-serial-bus": ("virtserialport",),
     "IndustryPack": ("ipoctal232",),
     "floppy-bus": ("floppy",),
+    "SSI": (_FLASH,),
 }
 """By type of bus, what is put on it. Of IDE buses, which hold one or two, each gets the next one."""
 
@@ -82,25 +86,13 @@ class Companions:
         options = "".join(f",{key}={value}" for key, value in properties)
         self.arguments += ["-device", f"{name}{options}"]
 
-    def guests(self, buses: Sequence[Bus], most: int = 2) -> None:
-        """Add what there is to put on empty buses, on each at most so many.
-
-        Buses of one name cannot be told apart, and are left empty.
-        """
-        names = [bus.name for bus in buses]
-        turn = 0
-        for bus in buses:
-            if not bus.empty or names.count(bus.name) > 1:
-                continue
-            guests = PLACES.get(bus.type, ())
-            if bus.type == "IDE":
-                guests, turn = guests[turn : turn + 1], turn + 1
-            for guest in guests[:most]:
-                self.device(guest, [("bus", bus.name)])
+    def guest(self, name: str, bus: str) -> None:
+        """Add a device on a bus."""
+        self.device(name, [("bus", bus)])
 
     def _needs(self, name: str, given: Collection[str]) -> Iterator[tuple[str, str]]:
         properties = _PROPERTY.findall(self.binary.properties(name))
-        if name.startswith(_SERVED):
+        if name.startswith(_SERVED) or name == _FLASH:
             return
         for key in properties:
             if key in given:
@@ -119,9 +111,24 @@ class Companions:
         return f"companion{self._count}"
 
 
-def board_companions(
-    given: Sequence[str], cards: int, sound: Sequence[str] = ("-audiodev", "none,id=companion-sound")
-) -> list[str]:
+def guests_for(buses: Sequence[Bus]) -> Iterator[tuple[str, str]]:
+    """Yield what there is to put on empty buses: the device, and the bus by its name.
+
+    Buses of one name cannot be told apart, and are left empty.
+    """
+    names = [bus.name for bus in buses]
+    turn = 0
+    for bus in buses:
+        if not bus.empty or names.count(bus.name) > 1:
+            continue
+        guests = PLACES.get(bus.type, ())
+        if bus.type == "IDE":
+            guests, turn = guests[turn : turn + 1], turn + 1
+        for guest in guests:
+            yield guest, bus.name
+
+
+def board_companions(given: Sequence[str], cards: int) -> list[str]:
     """Return what a board's own devices are wired to: a serial line, a network, sound, `cards` cards.
 
     Of each kind only what is not among the arguments `given`.
@@ -133,7 +140,7 @@ def board_companions(
     if not re.search(r"-(net|nic|netdev)\b", text):
         found += ["-net", "nic"]
     if "-audiodev" not in given:
-        found += sound
+        found += ["-audiodev", "none,id=companion-sound"]
     if "if=sd" not in text:
         for index in range(cards):
             found += ["-drive", f"if=sd,index={index},id=companion-card{index},driver=null-co,{_DISK}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
@@ -11,7 +12,7 @@ from stressor.errors import TargetError, UsageError
 from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
 from stressor.targets.qemu.board import Board, board_of
 from stressor.targets.qemu.clock import Clock
-from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in
+from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in, guests_for
 from stressor.targets.qemu.interrupts import interrupt_sections
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.process import SECONDS, QemuDied, QemuHung, QemuProcess
@@ -142,8 +143,8 @@ def machine_of(specification: QemuSpecification) -> tuple[QemuBinary, str]:
 def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str], QemuProcess]:
     """Return the arguments of a machine that has the device and all companions, and its process.
 
-    What is put on buses is reduced until the machine starts: how much there is room for cannot be
-    read.
+    How much buses have room for cannot be read: when a machine with everything on them does not
+    start, each thing is tried by itself, and what keeps it from starting is left out.
     """
     companions = Companions(board.binary)
     buses: Sequence[Bus] = board.buses
@@ -159,16 +160,23 @@ def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str
         if not any(bus.type in PLACES for bus in buses):
             return arguments, process
         process.close()
-    for most in (2, 1, 0):
+
+    def started(guests: Sequence[tuple[str, str]]) -> tuple[list[str], QemuProcess]:
         furnished = replace(companions, arguments=[*companions.arguments])
-        furnished.guests(buses, most)
+        for guest, bus in guests:
+            furnished.guest(guest, bus)
         arguments = [*board.arguments, *furnished.arguments]
-        try:
-            return arguments, QemuProcess(board.binary, arguments, memory=board.memory).connect()
-        except TargetError:
-            if not most:
-                raise
-    raise AssertionError("none is the last try")
+        return arguments, QemuProcess(board.binary, arguments, memory=board.memory).connect()
+
+    wanted = [*guests_for(buses)]
+    with suppress(TargetError):
+        return started(wanted)
+    welcome: list[tuple[str, str]] = []
+    for guest in wanted:
+        with suppress(TargetError):
+            started([*welcome, guest])[1].close()
+            welcome.append(guest)
+    return started(welcome)
 
 
 def _assign(

@@ -202,6 +202,11 @@ class Driver:
         """Return whether a region of that name is one to drive; for names that say too little."""
         return True
 
+    @classmethod
+    def serves(cls, region: Region) -> bool:
+        """Return whether a region of that name is one of the `others`; likewise."""
+        return True
+
     def learn(self) -> bool:
         """Look at the device, once, on a machine that is thrown away; return whether there is anything
         to do for this driver. Attributes that it sets, every driver of this region starts with."""
@@ -316,7 +321,10 @@ def drivers_for(
     """
     found: list[DriverType] = []
     for cls in classes:
-        others = {name: _fitting(pattern, regions) for name, pattern in cls.others.items()}
+        others = {
+            name: [*filter(cls.serves, _fitting(pattern, regions))]
+            for name, pattern in cls.others.items()
+        }
         if not all(others.values()):
             continue
         own = [

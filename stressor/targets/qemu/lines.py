@@ -9,7 +9,7 @@ from pathlib import Path
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.targets.qemu.model import QemuModel
 from stressor.targets.qemu.pipeline import STEP
-from stressor.targets.qemu.process import ALWAYS, STILL, QemuDied, QemuHung, sized
+from stressor.targets.qemu.process import STILL, QemuDied, QemuHung, always, sized
 from stressor.targets.qemu.target import QemuTarget
 
 __all__ = ["qtest_lines"]
@@ -34,7 +34,8 @@ def _lines(model: QemuModel, trace: Trace) -> Iterator[str]:
     layout = model.layout
     timing = layout.clock.arguments if layout.clock else STILL
     command = [
-        Path(layout.binary.path).name, *ALWAYS, *timing, *sized(layout.memory), *layout.arguments
+        Path(layout.binary.path).name, *always(layout.binary, layout.arguments), *timing,
+        *sized(layout.memory), *layout.arguments,
     ]  # fmt: skip
     stock = not layout.binary.qtest_clock
     yield f"# {shlex.join(command)} -qtest stdio    (QEMU {layout.binary.version})"

@@ -26,7 +26,7 @@ from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
 from stressor.targets.qemu.storage import Storage, new_folder
 
 __all__ = [
-    "ALWAYS", "SECONDS", "STATE", "STILL", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "sized",
+    "SECONDS", "STATE", "STILL", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "always", "sized",
 ]  # fmt: skip
 
 _WORDS: Final = 2000
@@ -37,11 +37,12 @@ _GRACE: Final = 2.0
 SECONDS: Final = 10.0
 """How long an answer may take."""
 
-ALWAYS: Final = (
+_ALWAYS: Final = (
     "-S", "-display", "none", "-nodefaults", "-no-user-config",
     "-rtc", "base=2020-01-01,clock=vm",
 )  # fmt: skip
-"""What every machine is started with: stopped, alone, and with a clock that stands still."""
+_SOUND: Final = "-audio"
+_SOUND_IS_ASKED_FOR: Final = (8, 2)
 
 STILL: Final = ("-accel", "tcg")
 """What is added without a clock; one that can be advanced has its own arguments."""
@@ -105,7 +106,7 @@ class QemuProcess:
         try:
             self.storage: Final = Storage(self._folder / "state.qcow2")
             waiting = ["-incoming", "defer"] if incoming else []
-            common = _common(memory, self.storage.path)
+            common = [*always(binary, arguments), *_common(memory, self.storage.path)]
             timing = clock.arguments if clock else STILL
             self._launch(binary, [*common, *timing, *arguments, *waiting], inherited)
         except OSError as error:
@@ -302,9 +303,20 @@ def sized(memory: str) -> tuple[str, ...]:
     return ("-m", memory) if memory else ()
 
 
+def always(binary: QemuBinary, arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return what a machine of a binary is started with in any case, beside its own `arguments`.
+
+    Stopped, alone, and with a clock that stands still. From 8.2 on a board that has sound does not
+    start unless it is said where that goes; older ones do not know the option without a card.
+    """
+    if binary.release < _SOUND_IS_ASKED_FOR or _SOUND in arguments:
+        return _ALWAYS
+    return (*_ALWAYS, _SOUND, "none")
+
+
 def _common(memory: str, image: Path) -> list[str]:
     return [
-        *ALWAYS, *sized(memory),
+        *sized(memory),
         "-drive", f"if=none,id=stressor,node-name={STATE},file={image},format=qcow2,cache=unsafe",
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from stressor.targets.qemu.binary import QemuBinary
-from stressor.targets.qemu.companions import Bus, Companions, board_companions, buses_in
+from stressor.targets.qemu.companions import Bus, Companions, board_companions, buses_in, guests_for
 
 TREE = """\
 bus: main-system-bus
@@ -74,21 +74,23 @@ def test_a_property_of_another_type_is_left_alone() -> None:
 
 
 def test_empty_buses_get_guests_and_names_that_are_not_unique_do_not() -> None:
-    found = companions()
+    buses = [Bus("a.0", "SCSI", True), Bus("b.0", "SCSI", False), Bus("sd", "sd-bus", True), Bus("sd", "sd-bus", True)]
 
-    found.guests(
-        [Bus("a.0", "SCSI", True), Bus("b.0", "SCSI", False), Bus("sd", "sd-bus", True), Bus("sd", "sd-bus", True)]
-    )
-
-    assert found.arguments == ["-device", "scsi-hd,bus=a.0", "-device", "scsi-cd,bus=a.0"]
+    assert [*guests_for(buses)] == [("scsi-hd", "a.0"), ("scsi-cd", "a.0")]
 
 
 def test_ide_buses_share_a_disk_and_a_cd() -> None:
-    found = companions()
+    buses = [Bus(f"ide.{number}", "IDE", True) for number in range(3)]
 
-    found.guests([Bus(f"ide.{number}", "IDE", True) for number in range(3)])
+    assert [*guests_for(buses)] == [("ide-hd", "ide.0"), ("ide-cd", "ide.1")]
 
-    assert found.arguments == ["-device", "ide-hd,bus=ide.0", "-device", "ide-cd,bus=ide.1"]
+
+def test_a_flash_has_no_drive_and_so_is_erased() -> None:
+    found = Companions(cast("QemuBinary", Known(mx25l25635e="drive=<str>")))
+
+    found.guest("mx25l25635e", "ssi.0")
+
+    assert found.arguments == ["-device", "mx25l25635e,bus=ssi.0"]
 
 
 def test_a_device_with_a_server_of_its_own_is_left_to_say_so() -> None:

@@ -186,7 +186,9 @@ def test_sdhci_identifies_a_card_and_reads_its_register(pc: QemuTarget) -> None:
     shown = _do(pc, "sdhci.read_register", 51, True, 8, 2)
 
     assert _number(shown, "(response)") >> 9 & 15 == 4  # transfer state
-    assert next(value for name, value in shown if name.endswith("port)")) == 0x2502  # SCR
+    register = next(value for name, value in shown if name.endswith("port)"))
+    assert isinstance(register, int)
+    assert register & 0xFFFF == 0x2502  # SCR; above it, newer QEMUs say that the card is of version 3.0
 
 
 def test_sdhci_reads_by_port_in_parts(pc: QemuTarget) -> None:

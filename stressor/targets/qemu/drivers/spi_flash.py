@@ -147,6 +147,10 @@ class AspeedFlash(SpiFlash):
     others = {"window": "aspeed.smc.flash.0"}
     names = {0x00: "configuration", 0x04: "control of an AST2400's SPI", 0x10: "control"}
 
+    @classmethod
+    def serves(cls, region: Region) -> bool:
+        return region.base != 0  # where the flash that is booted from is seen a second time
+
     def __init__(self) -> None:
         super().__init__()
         old = self.registers.size == 0x20  # the SPI controller of the AST2400 has its own layout

@@ -17,6 +17,7 @@ from stressor.targets.qemu.driver import Driver
 from stressor.targets.qemu.drivers.network.card import BUFFER, RING
 from stressor.targets.qemu.drivers.network.frames import ADDRESS, FRAMES
 from stressor.targets.qemu.drivers.network.ring_card import RingCard
+from stressor.targets.qemu.regions import Region
 
 __all__ = ["CadenceGem", "Ftgmac100", "ImxFec", "NuvotonEmc", "StellarisEthernet"]
 
@@ -70,7 +71,7 @@ class ImxFec(RingCard):
 class Ftgmac100(RingCard):
     """The Gigabit MAC of Aspeed's BMCs."""
 
-    region = "ftgmac100"
+    region = "ftgmac100*"  # newer QEMUs put `.regs` behind it
     names = {
         0x00: "isr", 0x04: "ier", 0x08: "mac_madr", 0x0C: "mac_ladr", 0x10: "maht0", 0x14: "maht1",
         0x20: "nptxr_badr", 0x24: "rxr_badr", 0x30: "itc", 0x34: "aptc", 0x38: "dblac", 0x4C: "rbsr",
@@ -79,6 +80,10 @@ class Ftgmac100(RingCard):
     interrupts, mask = 0x00, 0x04
     state = (0x00, 0x04, 0x20, 0x24, 0x30, 0x34, 0x38, 0x4C, 0x50, 0x54)
     filters = (0x08, 0x0C, 0x10, 0x14, 0x68, 0x38, 0x34, 0x30)
+
+    @classmethod
+    def fits(cls, region: Region) -> bool:
+        return not region.name.endswith(".high")  # further address bits of some
 
     def _empty(self, number: int, last: bool) -> bytes:
         return struct.pack("<IIII", last << 30, 0, 0, self._received(number))
