@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import pytest
 
-from stressor.config import Configuration, load
 from stressor.errors import StressorError
 from stressor.findings.record import read
 from stressor.findings.store import Store
@@ -17,6 +16,7 @@ from stressor.loop.finding import Finding, Oracle
 from stressor.loop.target import TargetType
 from stressor.plugin.exploration import Exploration, StressFailure, numbers_in
 from stressor.plugin.hooks import SEED
+from stressor.plugin.settings import configuration
 from stressor.plugin.stress_test import StressTest, stress_test
 from stressor.report.block import failure_block
 from stressor.search.replay import replay
@@ -54,7 +54,7 @@ class StressDevice(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         """Yield an item for each oracle."""
         model = self._model or self._found()
-        for oracle in self._test.oracles:
+        for oracle in self._test.oracles or configuration(self.config).oracles:
             if _has(model, oracle):
                 yield StressItem.from_parent(
                     self, name=oracle.value, test=self._test, model=model, oracle=oracle
@@ -108,8 +108,10 @@ class StressItem(_Failing, pytest.Function):
         self, *, test: StressTest, model: TargetType, oracle: Oracle, **rest: Any
     ) -> None:
         config = rest["parent"].config
-        exploration = Exploration(model, oracle, test.reset_modes, configuration(config))
-        cycles = test.cycles or config.option.stressor_cycles
+        settings = configuration(config)
+        modes = test.reset_modes or tuple(settings.reset_modes)
+        exploration = Exploration(model, oracle, modes, settings)
+        cycles = test.cycles or settings.given_cycles
         if cycles is None and not model.walks:
             cycles = _SLOW * _A_PLAN
         plans = None if cycles is None else max(1, cycles // _A_PLAN)
@@ -154,11 +156,6 @@ class ReplayItem(_Failing):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return its id."""
         return self.path, None, self._finding.id
-
-
-def configuration(config: pytest.Config) -> Configuration:
-    """Return the project's settings."""
-    return load({}, folder=config.rootpath)
 
 
 def without_file(session: pytest.Session, specification: str) -> list[pytest.Item]:
