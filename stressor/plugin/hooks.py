@@ -120,6 +120,14 @@ def pytest_pycollect_makeitem(
     return StressDevice.from_parent(collector, name=name, test=obj)
 
 
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the processes of a target outside this one, behind the last of its items."""
+    if item.get_closest_marker("stressor") is not None:
+        from stressor.plugin.machines import machines
+
+        machines(item.config).leave(item, nextitem)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
