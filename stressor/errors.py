@@ -3,7 +3,8 @@
     StressorError
     ├── UsageError             the user asked for something that is not there (exit code 2)
     │   ├── DescriptionError   a state description, or its class, is wrong
-    │   └── NoDeviceError      a file or folder in which there is no device (exit code 4)
+    │   ├── NoDeviceError      a file or folder in which there is no device (exit code 4)
+    │   └── NotInstalledError  a program or package that is needed is not there
     ├── StateError             a device's state cannot be saved
     ├── StreamError            saved bytes cannot be loaded
     ├── RecordError            a finding's file is damaged, newer, or cannot be written
@@ -21,6 +22,7 @@ __all__ = [
     "DescriptionError",
     "DumpError",
     "NoDeviceError",
+    "NotInstalledError",
     "RecordError",
     "StateError",
     "StreamError",
@@ -56,6 +58,10 @@ class DescriptionError(UsageError):
 
 class NoDeviceError(UsageError):
     """A file or folder that is there and holds no device, so nothing would run."""
+
+
+class NotInstalledError(UsageError):
+    """Something beside Stressor is needed and is not there; the message says what to install."""
 
 
 class StateError(StressorError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stressor.config import KEYS, Configuration, load, parse_duration
+from stressor.config import KEYS, Configuration, Origin, load, parse_duration
 from stressor.errors import UsageError
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
@@ -34,6 +34,7 @@ def test_without_anything_there_are_defaults(tmp_path: Path) -> None:
     assert configuration.reset_modes == list(ResetMode)
     assert configuration.findings == Path(".stressor/findings")
     assert configuration.batch_timeout == 5
+    assert (configuration.profile, configuration.file) == ("default", None)
     assert configuration.summary() == "defaults"
 
 
@@ -101,6 +102,22 @@ def test_the_nearer_of_time_and_cycles_is_the_bound(
         ("reset-modes = [1]", "it is a list of reset modes"),
         ("findings = 3", "the path of a folder"),
         ("targets = 3", "it is a list of targets"),
+        (
+            "profile = 'nigthly'",
+            r"pyproject\.toml: profile: there is no profile 'nigthly', did you mean 'nightly'\? "
+            r"\(profiles: default, quick, nightly\)",
+        ),
+        ("profile = 3", "it is the name of a profile"),
+        ("profiles = 3", r"\[tool\.stressor\.profiles\] must be a table"),
+        ("profiles.own = 3", r"\[tool\.stressor\.profiles\.own\] must be a table"),
+        (
+            "profiles.own.cyles = 3",
+            r"\[tool\.stressor\.profiles\.own\] has no key 'cyles', did you mean 'cycles'\?; its keys are",
+        ),
+        ("profiles.own.cycles = 0", r"\[tool\.stressor\.profiles\.own\] cycles: the number of cycles"),
+        ("profiles.own.profile = 'quick'", "has no key 'profile'"),
+        ("profiles.default.cycles = 3", r"that profile is \[tool\.stressor\] itself"),
+        ("profil = 'quick'", r"has no key 'profil', did you mean 'profile'\?"),
         ("seed = = 1", r"pyproject\.toml: cannot be read: .*correct the file"),
     ],
 )
@@ -141,3 +158,101 @@ def test_durations(text: object, seconds: float) -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [key.name for key in KEYS if not key.help] == []
+
+
+PROFILES = """
+cycles = 10
+seed = 1
+
+[tool.stressor.profiles.nightly]
+cycles = 30
+oracles = ["load-restores"]
+
+[tool.stressor.profiles.mine]
+for = "2h"
+targets = ["more"]
+"""
+
+
+def test_a_profile_stands_between_variables_and_the_file(tmp_path: Path) -> None:
+    project(tmp_path, PROFILES)
+
+    configuration = loaded(tmp_path, {"STRESSOR_ORACLES": "runs-alone"}, profile="nightly")
+
+    assert (configuration.cycles, configuration.seed) == (30, 1)
+    assert configuration.oracles == [Oracle.RUNS_ALONE]
+    assert configuration.summary() == (
+        "options (profile), environment (oracles), pyproject.toml [profiles.nightly] (cycles), "
+        "profile nightly (batch-timeout), pyproject.toml (seed), defaults"
+    )
+
+
+def test_without_a_profile_its_settings_do_not_count(tmp_path: Path) -> None:
+    configuration = loaded(project(tmp_path, PROFILES))
+
+    assert (configuration.cycles, configuration.oracles) == (10, list(Oracle))
+
+
+def test_an_own_profile_has_what_its_table_says(tmp_path: Path) -> None:
+    configuration = loaded(project(tmp_path, PROFILES), profile="mine")
+
+    assert (configuration.cycles, configuration.seconds) == (None, 7200)
+    assert configuration.targets == ["more"]
+    assert configuration.profiles == ("default", "quick", "nightly", "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "options", "expected"),
+    [
+        ("profile = 'quick'", {}, {}, "quick"),
+        ("profile = 'quick'", {"STRESSOR_PROFILE": "nightly"}, {}, "nightly"),
+        ("profile = 'quick'", {"STRESSOR_PROFILE": "nightly"}, {"profile": "default"}, "default"),
+    ],
+)
+def test_the_profile_is_chosen_as_any_setting(
+    tmp_path: Path, text: str, environment: dict[str, str], options: dict[str, object], expected: str
+) -> None:
+    assert load(options, environment, project(tmp_path, text)).profile == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "profile", "expected"),
+    [
+        ("cycles = 7", "quick", (500, None)),
+        ("for = '2m'", "quick", (500, None)),
+        ("[tool.stressor.profiles.quick]\nfor = '9s'", "quick", (None, 9)),
+        ("for = '2m'\n[tool.stressor.profiles.quick]\ncycles = 7", "quick", (7, None)),
+    ],
+)
+def test_a_profile_is_nearer_than_the_file_and_a_table_than_what_is_built_in(
+    tmp_path: Path, text: str, profile: str, expected: tuple[object, object]
+) -> None:
+    configuration = loaded(project(tmp_path, text), profile=profile)
+
+    assert (configuration.cycles, configuration.seconds) == expected
+
+
+def test_paths_of_a_profile_are_relative_to_the_file(tmp_path: Path) -> None:
+    project(tmp_path, "[tool.stressor.profiles.mine]\nfindings = 'out'\ntargets = ['devices']")
+    (tmp_path / "below").mkdir()
+
+    configuration = loaded(tmp_path / "below", profile="mine")
+
+    assert configuration.findings == Path("../out")
+    assert configuration.targets == ["../devices"]
+
+
+def test_an_unknown_profile_is_named_where_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^STRESSOR_PROFILE: there is no profile 'fast'"):
+        loaded(tmp_path, {"STRESSOR_PROFILE": "fast"})
+    with pytest.raises(UsageError, match=r"^--stressor-profile: there is no profile 'fast'"):
+        load({"profile": "fast"}, {}, tmp_path, dashes="--stressor-")
+
+
+def test_settings_come_back_from_plain_data(tmp_path: Path) -> None:
+    configuration = loaded(project(tmp_path, PROFILES), profile="mine")
+
+    again = Configuration.from_plain(configuration.as_plain())
+
+    assert again.settings == configuration.settings
+    assert again.settings["targets"].origin is Origin.PROFILE

@@ -27,6 +27,7 @@ _VERBS = {
     "describe": "describe",
     "check": "check",
     "doctor": "doctor",
+    "config": "config",
 }
 """Each verb is a module of `stressor.cli`, and the name of its command there."""
 

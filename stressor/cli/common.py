@@ -24,6 +24,7 @@ __all__ = [
     "findings_option",
     "operations_of",
     "print_error",
+    "profile_option",
     "stored_file",
     "use_colour",
     "use_live",
@@ -66,6 +67,14 @@ def findings_option(function: F) -> F:
     return click.option(
         "--findings", metavar="DIR", help="The folder of findings (default .stressor/findings)."
     )(function)
+
+
+def profile_option(function: F) -> F:
+    """Add `--profile`."""
+    return click.option(
+        "--profile", metavar="NAME",
+        help="Settings that go together: default, quick, nightly, or one of yours in pyproject.toml.",
+    )(function)  # fmt: skip
 
 
 def configured(**options: object) -> Configuration:

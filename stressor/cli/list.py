@@ -10,7 +10,7 @@ import click
 from stressor.cli.common import Session, configured, findings_option, verbose_option
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.list_qemu import list_qemu
-from stressor.config import Configuration
+from stressor.config import Configuration, Origin
 from stressor.errors import StressorError, UsageError
 from stressor.findings.record import read
 from stressor.findings.store import Store
@@ -62,7 +62,7 @@ def list_all(
 def _devices(configuration: Configuration) -> Iterator[tuple[str, str]]:
     from stressor.targets.loader import find_models  # imports hypothesis with the devices
 
-    given = configuration.settings["targets"].source == "option"
+    given = configuration.settings["targets"].origin is Origin.OPTION
     try:
         for model in find_models(configuration.targets):
             yield model.name, model.specification

@@ -13,6 +13,7 @@ from stressor.cli.common import (
     configured,
     findings_option,
     print_error,
+    profile_option,
     stored_file,
     verbose_option,
 )
@@ -33,6 +34,7 @@ __all__ = ["replay"]
 )
 @click.argument("what", nargs=-1, required=True, metavar="ID|FILE|DIR...")
 @findings_option
+@profile_option
 @click.option(
     "--batch-timeout",
     metavar="TIME",
@@ -41,13 +43,17 @@ __all__ = ["replay"]
 @verbose_option
 @click.pass_obj
 def replay(
-    session: Session, what: tuple[str, ...], findings: str | None, batch_timeout: str | None
+    session: Session,
+    what: tuple[str, ...],
+    findings: str | None,
+    profile: str | None,
+    batch_timeout: str | None,
 ) -> int:
     """Run the trace of each finding again; say FIXED, FAILED or ERROR.
 
     An ID may be any prefix that only one finding has.
     """
-    configuration = configured(findings=findings, batch_timeout=batch_timeout)
+    configuration = configured(findings=findings, profile=profile, batch_timeout=batch_timeout)
     files = _files(what, Store(configuration.findings))
     results: Counter[str] = Counter()
     for file in files:

@@ -17,6 +17,7 @@ from stressor.cli.common import (
     configured,
     findings_option,
     print_error,
+    profile_option,
     use_colour,
     use_live,
     verbose_option,
@@ -24,7 +25,7 @@ from stressor.cli.common import (
 from stressor.cli.exit_code import ExitCode, exit_code_of
 from stressor.cli.interruption import Interruption
 from stressor.cli.live_options import live_options, with_live_options
-from stressor.config import Configuration
+from stressor.config import Configuration, Origin
 from stressor.errors import RecordError, UsageError
 from stressor.findings.record import encode
 from stressor.findings.store import Store
@@ -91,6 +92,7 @@ __all__ = ["run"]
 )
 @live_options
 @findings_option
+@profile_option
 @click.option(
     "--batch-timeout",
     metavar="TIME",
@@ -118,6 +120,7 @@ def run(
     regions: tuple[str, ...],
     files: tuple[str, ...],
     findings: str | None,
+    profile: str | None,
     batch_timeout: str | None,
     engine: str,
     no_shrink: bool,
@@ -135,6 +138,7 @@ def run(
         reset_modes=reset_modes,
         oracles=oracles,
         findings=findings,
+        profile=profile,
         batch_timeout=batch_timeout,
     )
     # Imported late: both load hypothesis.
@@ -211,7 +215,7 @@ class _Outputs:
     ) -> None:
         stream = sys.stderr if beside_json else sys.stdout
         self._session = session
-        self._by_path = configuration.settings["findings"].rank < 2
+        self._by_path = configuration.settings["findings"].origin < Origin.FILE
         self._store = Store(configuration.findings)
         self._json = JsonLines(json_stream) if json_stream is not None else None
         self._files: dict[str, Path] = {}

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import pytest
 
-from stressor.config import Configuration, load
 from stressor.errors import StressorError
 from stressor.findings.record import read
 from stressor.findings.store import Store
@@ -17,10 +16,13 @@ from stressor.loop.finding import Finding, Oracle
 from stressor.loop.target import TargetType
 from stressor.plugin.exploration import Exploration, StressFailure, numbers_in
 from stressor.plugin.hooks import SEED
+from stressor.plugin.machines import machines, skipped_where_it_cannot_be
+from stressor.plugin.settings import configuration
 from stressor.plugin.stress_test import StressTest, stress_test
 from stressor.report.block import failure_block
 from stressor.search.replay import replay
 from stressor.targets.loader import find_models, model_for
+from stressor.targets.qemu.specification import PREFIX
 
 __all__ = ["ReplayItem", "StressDevice", "StressFile", "StressItem", "replays", "without_file"]
 
@@ -54,14 +56,21 @@ class StressDevice(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         """Yield an item for each oracle."""
         model = self._model or self._found()
-        for oracle in self._test.oracles:
+        for oracle in self._test.oracles or configuration(self.config).oracles:
             if _has(model, oracle):
                 yield StressItem.from_parent(
                     self, name=oracle.value, test=self._test, model=model, oracle=oracle
                 )
 
     def _found(self) -> TargetType:
-        model = model_for(self._test.target, self.config.invocation_params.dir)
+        target = self._test.target
+        if isinstance(target, str) and target.startswith(PREFIX):
+            found = machines(self.config).models(target)
+            if len(found) != 1:
+                raise self.CollectError(f"{target} has {len(found)} devices; name one, or use --stressor")
+            model: TargetType = found[0]
+        else:
+            model = model_for(target, self.config.invocation_params.dir)
         if self._test.set_up is None:
             return model
         prepare = getattr(model, "preparing", None)
@@ -74,7 +83,7 @@ class StressDevice(pytest.Collector):
 def _has(model: TargetType, oracle: Oracle) -> bool:
     """Return whether there is anything that an oracle could look at."""
     if oracle is Oracle.INVARIANTS_HOLD:
-        return model.invariants
+        return not model.walks or model.invariants  # only a machine could tell
     return oracle is not Oracle.REFUSES_DAMAGE or bool(model.damages)
 
 
@@ -108,8 +117,10 @@ class StressItem(_Failing, pytest.Function):
         self, *, test: StressTest, model: TargetType, oracle: Oracle, **rest: Any
     ) -> None:
         config = rest["parent"].config
-        exploration = Exploration(model, oracle, test.reset_modes, configuration(config))
-        cycles = test.cycles or config.option.stressor_cycles
+        settings = configuration(config)
+        modes = test.reset_modes or tuple(settings.reset_modes)
+        exploration = Exploration(model, oracle, modes, settings)
+        cycles = test.cycles or settings.given_cycles
         if cycles is None and not model.walks:
             cycles = _SLOW * _A_PLAN
         plans = None if cycles is None else max(1, cycles // _A_PLAN)
@@ -123,7 +134,10 @@ class StressItem(_Failing, pytest.Function):
 
     def runtest(self) -> None:
         """Explore; fail with everything that the plan which failed, and some behind it, find."""
-        self._exploration.prepare()
+        with skipped_where_it_cannot_be():
+            self._exploration.prepare(machines(self.config).for_tries(self.model))
+            if not _looks_at_anything(self.model, self._exploration.oracle):
+                pytest.skip(f"{self.model.name} has no invariants")
         try:
             self.obj()
         except BaseException as error:
@@ -133,6 +147,10 @@ class StressItem(_Failing, pytest.Function):
         else:
             return
         raise StressFailure(self._exploration.findings(numbers)) from None
+
+
+def _looks_at_anything(model: TargetType, oracle: Oracle) -> bool:
+    return oracle is not Oracle.INVARIANTS_HOLD or model.invariants
 
 
 class ReplayItem(_Failing):
@@ -156,17 +174,19 @@ class ReplayItem(_Failing):
         return self.path, None, self._finding.id
 
 
-def configuration(config: pytest.Config) -> Configuration:
-    """Return the project's settings."""
-    return load({}, folder=config.rootpath)
-
-
 def without_file(session: pytest.Session, specification: str) -> list[pytest.Item]:
-    """Return the items of a target that is in no file."""
-    device = StressDevice.from_parent(
-        session, name=specification, nodeid=specification, test=stress_test(specification)
-    )
-    return [item for item in device.collect() if isinstance(item, pytest.Item)]
+    """Return the items of a target that is in no file. Raises pytest.UsageError."""
+    test = stress_test(specification)
+    try:
+        models = machines(session.config).models(specification) if specification.startswith(PREFIX) else [None]
+        devices = [
+            StressDevice.from_parent(session, name=name, nodeid=name, test=test, model=model)
+            for model in models
+            for name in [model.name if model else specification]
+        ]
+        return [item for device in devices for item in device.collect() if isinstance(item, pytest.Item)]
+    except StressorError as error:
+        raise pytest.UsageError(f"--stressor {specification}: {error}") from error
 
 
 def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from stressor.config import Configuration
 from stressor.findings.store import Store
@@ -23,7 +23,10 @@ _PLANS: Final = 1 << 16
 """Plans that there are for a device; Hypothesis chooses among them."""
 
 _FURTHER: Final = 8
-"""Plans that are run behind the failing one, for what that one hides."""
+"""Plans that are run behind the failing one, for what that one hides; none where one takes seconds."""
+
+_TRIES: Final = 48
+"""Tries to shrink a trace where each can take a new process; `stressor run` has more patience."""
 
 _SEED: Final = 0  # of the plans: that of Hypothesis chooses among them
 
@@ -55,6 +58,7 @@ class Exploration:
         )
         self._engine: SeededEngine | None = None
         self._quick: Campaign | None = None
+        self._parted: int | None = None
 
     def test(
         self, settings: object, plans: int | None, seed: int | None, carried: Mapping[str, object]
@@ -70,21 +74,31 @@ class Exploration:
             given_settings=settings, examples=plans, given_seed=own, carried=carried,
         )  # fmt: skip
 
-    def prepare(self) -> None:
-        """Make what each check needs; Hypothesis does not like that to be done within its tests."""
+    def prepare(self, tries: TargetType) -> None:
+        """Make what each check needs; Hypothesis does not like that to be done within its tests.
+
+        `tries` are the same devices, for looks that are confirmed on those of the model.
+        """
         self._engine = SeededEngine(self.model, _SEED, self.reset_modes)
         self._engine.plan(0)
-        self._quick = self._campaign()
+        self._quick = self._campaign(tries)
 
     def _check(self, number: int) -> None:
         assert self._engine is not None
         assert self._quick is not None
+        if self._parted is not None and not self.model.walks:
+            # each further plan takes seconds, and a plan with a smaller number is no simpler one
+            if number == self._parted:
+                raise _Parted(number)
+            return
         if self._quick.parts(self._engine.plan(number)) and self._considered([number]):
+            self._parted = number
             raise _Parted(number)
 
     def findings(self, numbers: Sequence[int]) -> list[Finding]:
         """Return what plans, and some behind them, find, shrunk and stored."""
-        behind = [numbers[-1] + further for further in range(1, _FURTHER + 1)]
+        further = _FURTHER if self.model.walks else 0
+        behind = [numbers[-1] + each for each in range(1, further + 1)]
         found = self._considered([*numbers, *behind], shrinking=True)
         store = Store(self.configuration.findings)
         for finding in found:
@@ -93,14 +107,15 @@ class Exploration:
 
     def _considered(self, numbers: Sequence[int], *, shrinking: bool = False) -> list[Finding]:
         """Return what plans find; the same whatever was done before."""
-        campaign = self._campaign(shrinking=shrinking)
+        campaign = self._campaign(self.model, shrinking=shrinking)
         engine = SeededEngine(self.model, _SEED, self.reset_modes)
         return [finding for number in numbers for finding in campaign.consider(engine.plan(number))]
 
-    def _campaign(self, *, shrinking: bool = False) -> Campaign:
+    def _campaign(self, model: TargetType, *, shrinking: bool = False) -> Campaign:
+        bounded: dict[str, Any] = {} if model.walks else {"tries": _TRIES}
         return Campaign(
-            self.model, seed=_SEED, oracles=[self.oracle], reset_modes=self.reset_modes,
-            watchdog=Watchdog(self.configuration.batch_timeout), shrinking=shrinking,
+            model, seed=_SEED, oracles=[self.oracle], reset_modes=self.reset_modes,
+            watchdog=Watchdog(self.configuration.batch_timeout), shrinking=shrinking, **bounded,
         )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from stressor.loop.investigate import investigate
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Step
 from stressor.loop.watchdog import Watchdog
-from stressor.plugin.collection import configuration
 from stressor.plugin.hooks import SEED
+from stressor.plugin.settings import configuration
 from stressor.report.block import failure_block
 from stressor.search.campaign import Campaign
 from stressor.targets.loader import model_for

@@ -6,12 +6,13 @@ imported before there is a stress test.
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stressor.config import is_path
+from stressor.plugin.settings import configuration, header, read_settings, send_settings
 from stressor.plugin.stress_test import StressTest
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("stressor", "stress tests of saved state")
     group.addoption(
-        "--stressor", action="append", default=[], metavar="TARGET", dest="stressor_targets",
-        help="Stress every device of a file or folder, or qemu:DEVICE; repeatable.",
+        "--stressor", action="append", nargs="?", const="", default=[], metavar="TARGET",
+        dest="stressor_targets",
+        help="Stress every device of a file or folder, or qemu:DEVICE; repeatable. Alone it is the targets "
+        "in [tool.stressor] of pyproject.toml (default: devices).",
     )  # fmt: skip
     group.addoption(
         "--stressor-seed", metavar="N", dest="stressor_seed",
@@ -41,13 +44,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stressor-cycles", type=int, metavar="N", dest="stressor_cycles",
         help="About how many cycles each oracle is tried for (default: Hypothesis' max_examples).",
     )  # fmt: skip
+    group.addoption(
+        "--stressor-profile", metavar="NAME", dest="stressor_profile",
+        help="Settings that go together: default, quick, nightly, or one of yours in pyproject.toml.",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, choose the seed, and have the targets' files collected."""
     config.addinivalue_line("markers", "stressor: a stress test of a device's saved state")
+    read_settings(config)
     config.stash[SEED] = _seed(config)
-    files = [target for target in config.option.stressor_targets if not target.startswith("qemu:")]
+    files = [target for target in config.option.stressor_targets if is_path(target)]
     config.args.extend(file for file in files if file not in config.args)
     if config.option.stressor_replay:
         config.args[:] = []
@@ -64,7 +72,7 @@ def _seed(config: pytest.Config) -> int | None:
         return seed
     given = config.option.stressor_seed
     if given is None:
-        return None if _decided_by_hypothesis(config) else secrets.randbits(32)
+        return None if _decided_by_hypothesis(config) else configuration(config).seed
     if given == "last":
         cache = getattr(config, "cache", None)
         last = cache.get(_LAST, None) if cache is not None else None
@@ -82,8 +90,9 @@ def _decided_by_hypothesis(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give each worker the seed of the run."""
+    """Give each worker the seed of the run, and its settings."""
     node.workerinput["stressor_seed"] = node.config.stash[SEED]
+    send_settings(node.config, node.workerinput)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -111,12 +120,20 @@ def pytest_pycollect_makeitem(
     return StressDevice.from_parent(collector, name=name, test=obj)
 
 
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the processes of a target outside this one, behind the last of its items."""
+    if item.get_closest_marker("stressor") is not None:
+        from stressor.plugin.machines import machines
+
+        machines(item.config).leave(item, nextitem)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add targets that have no file, and what is to be replayed."""
-    elsewhere = [name for name in config.option.stressor_targets if name.startswith("qemu:")]
+    elsewhere = [name for name in config.option.stressor_targets if not is_path(name)]
     if elsewhere or config.option.stressor_replay:
         from stressor.plugin.collection import replays, without_file
 
@@ -127,9 +144,8 @@ def pytest_collection_modifyitems(
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say the seed, where there may be stress tests."""
-    seed = config.stash[SEED]
-    return None if seed is None else f"stressor seed: {seed}"
+    """Say the seed and the profile, where there may be stress tests."""
+    return header(config, config.stash[SEED])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -22,6 +22,7 @@ class StressTest:
 
     target: object
     oracles: tuple[Oracle, ...]
+    """Those that were asked for; empty for those of the settings, and so are the reset modes."""
     reset_modes: tuple[ResetMode, ...]
     cycles: int | None
     settings: object
@@ -60,8 +61,8 @@ def stress_test(
             device.lines["cts"].set(1)
 
     `target` is a device class, the result of `adapt`, or what the command line takes ("qemu:e1000").
-    How many plans are run is Hypothesis' `max_examples`, or what makes about `cycles`; `settings` are
-    Hypothesis' own. Raises UsageError for an oracle or a reset mode that there is not.
+    What is not given is what `[tool.stressor]` of pyproject.toml says. How many plans are run is
+    Hypothesis' `max_examples`, or what makes about `cycles`; `settings` are Hypothesis' own. Raises UsageError for an oracle or a reset mode that there is not.
     """
     return StressTest(
         target, _chosen(Oracle, oracles, "oracle"), _chosen(ResetMode, reset_modes, "reset mode"),
@@ -74,4 +75,4 @@ def _chosen(choices: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:
     for name in names:
         if name not in known:
             raise UsageError(f"no {what} {name!r}; there are {', '.join(known)}")
-    return tuple(choice for choice in choices if not names or choice.value in names)
+    return tuple(choice for choice in choices if choice.value in names)

@@ -32,7 +32,7 @@ __all__ = ["Campaign"]
 _IDLE = 100  # plans in a row without a single cycle, as every one crashed at once: there is no going on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
-_BUDGET = 2_000  # tries to shrink a trace
+_BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same for a trace that hangs, where each try waits for the watchdog
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
@@ -56,6 +56,7 @@ class Campaign:
         reset_modes: Sequence[ResetMode],
         watchdog: Watchdog,
         shrinking: bool = True,
+        tries: int = _BUDGET,
         engine: EngineName = EngineName.SEEDED,
     ) -> None:
         self._type = target_type
@@ -64,6 +65,7 @@ class Campaign:
         self._all_on = all(oracle in self._checks.oracles for oracle in Oracle)
         self._watchdog = watchdog
         self._shrinking = shrinking
+        self._tries = tries
         draws = SeededEngine if engine is EngineName.SEEDED else HypothesisEngine
         self._engine: Engine = draws(target_type, seed, reset_modes)
         self._coverage = FieldCoverage()
@@ -292,7 +294,7 @@ class Campaign:
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
-                    trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else _BUDGET)
+                    trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else self._tries)
                     divergence = matching(trace) or divergence
             written = last_written(
                 self._type, trace, divergence.attribute, divergence.step, self._watchdog

@@ -23,6 +23,7 @@ from stressor.loop.target import TargetType
 from stressor.machine import Machine
 from stressor.targets.adapter import Adapter
 from stressor.targets.model import Model, model_of
+from stressor.targets.qemu.late import needing_monitor
 from stressor.targets.qemu.live.specification import is_live
 from stressor.vmstate import Description
 
@@ -121,17 +122,11 @@ def _models(
 
 
 def _qemu_models(specification: str) -> Sequence[TargetType | RunsItself]:
-    try:
+    with needing_monitor(specification):
         from stressor.targets.qemu.live.model import LiveModel
         from stressor.targets.qemu.model import qemu_model
         from stressor.targets.qemu.specification import parse_specification
         from stressor.targets.qemu.sweep import sweep
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "qemu":
-            raise
-        raise UsageError(
-            f"{specification}: needs the package qemu.qmp; install qemu.qmp (the extra `qemu`)"
-        ) from error
     if is_live(specification):
         return [LiveModel(specification)]
     if parse_specification(specification).sweeps:

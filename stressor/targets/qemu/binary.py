@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from stressor.errors import UsageError
+from stressor.errors import NotInstalledError, UsageError
 
 __all__ = ["QemuBinary", "binary_at", "binary_for", "installed"]
 
@@ -84,18 +84,20 @@ def installed() -> Iterator[QemuBinary]:
 
 
 def binary_at(path: str) -> QemuBinary:
-    """Return the binary at a path, or of that name on the PATH. Raises UsageError with the cure."""
+    """Return the binary at a path, or of that name on the PATH.
+
+    Raises NotInstalledError, and UsageError for what is no QEMU, with the cure."""
     found = shutil.which(path)
     if found is None:
         there = "is there, and cannot be executed" if Path(path).exists() else "is not there"
-        raise UsageError(f"{path} {there}; install qemu-system-x86, or give binary=PATH")
+        raise NotInstalledError(f"{path} {there}; install qemu-system-x86, or give binary=PATH")
     return _described(found)
 
 
 def binary_for(machine: str | None) -> QemuBinary:
     """Return the first installed binary that has a machine, of that name or its default one.
 
-    Raises UsageError when there is none.
+    Raises NotInstalledError when there is none.
     """
     seen = []
     for binary in installed():
@@ -103,9 +105,9 @@ def binary_for(machine: str | None) -> QemuBinary:
         if machine in binary.machines if machine else binary.default_machine:
             return binary
     if not seen:
-        raise UsageError("no qemu-system-* on the PATH; install qemu-system-x86, or give binary=PATH")
+        raise NotInstalledError("no qemu-system-* on the PATH; install qemu-system-x86, or give binary=PATH")
     names = ", ".join(Path(binary.path).name for binary in seen)
-    raise UsageError(f"no machine {machine!r} in {names}; `qemu-system-... -machine help` lists them")
+    raise NotInstalledError(f"no machine {machine!r} in {names}; `qemu-system-... -machine help` lists them")
 
 
 @cache

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
 
 from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
@@ -21,20 +20,19 @@ from stressor.targets.qemu.driver import DriverType, drivers_for, refuse_doubles
 from stressor.targets.qemu.drivers.catalogue import SHIPPED, drivers_in
 from stressor.targets.qemu.drivers.looking import learn_drivers
 from stressor.targets.qemu.guest_memory import window_in
+from stressor.targets.qemu.late import RESET_MODES
 from stressor.targets.qemu.learning import learn_registers
 from stressor.targets.qemu.pairs import learn_pairs
 from stressor.targets.qemu.pool import Pool
 from stressor.targets.qemu.process import SECONDS, QemuDied, QemuHung
-from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
+from stressor.targets.qemu.specification import name_of, parse_specification
 from stressor.targets.qemu.stock import NewMachines, Stock
 from stressor.targets.qemu.target import Birth, QemuTarget
 from stressor.targets.qemu.traffic import Traffic
 from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
-__all__ = ["RESET_MODES", "QemuModel", "name_of", "qemu_model"]
-
-RESET_MODES: Final = (ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR)
+__all__ = ["QemuModel", "qemu_model"]
 
 
 @dataclass(frozen=True)
@@ -193,12 +191,3 @@ def _learnt(layout: Layout) -> Traffic:
     with closing(MachineBench(layout)) as bench:
         pairs = learn_pairs(bench, learnt)
     return Traffic(learnt, pairs, dict(layout.assigned), window_in(layout.ram), timed=layout.clock is not None)
-
-
-def name_of(specification: QemuSpecification) -> str:
-    """Return a name that says what is stressed, and not which binary or how much memory."""
-    name = specification.device or ""
-    if specification.machine:
-        name += f"{',' if name else ''}machine={specification.machine}"
-    parts = [*specification.regions, *specification.arguments]
-    return PREFIX + " ".join([name, *parts]).strip()

@@ -10,7 +10,7 @@ from typing import Final
 
 from stressor.errors import UsageError
 
-__all__ = ["PREFIX", "QemuSpecification", "parse_specification", "written"]
+__all__ = ["PREFIX", "QemuSpecification", "name_of", "parse_specification", "written"]
 
 PREFIX: Final = "qemu:"
 _ARGUMENTS: Final = "--"
@@ -101,3 +101,12 @@ def parse_specification(text: str) -> QemuSpecification:
         text, device, given.get("machine"), given.get("binary"), memory, time, properties,
         tuple(repeated["region"]), tuple(repeated["operations"]), tuple(arguments),
     )  # fmt: skip
+
+
+def name_of(specification: QemuSpecification) -> str:
+    """Return a name that says what is stressed, and not which binary or how much memory."""
+    name = specification.device or ""
+    if specification.machine:
+        name += f"{',' if name else ''}machine={specification.machine}"
+    parts = [*specification.regions, *specification.arguments]
+    return PREFIX + " ".join([name, *parts]).strip()

@@ -8,19 +8,17 @@ the number behind it: the regions of four pl011 are one family, and one target.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final
 
 from stressor.errors import NoDeviceError, TargetError, UnsuitableError
-from stressor.loop.operations import OperationType
-from stressor.loop.target import Target, TargetType
-from stressor.loop.trace import Operation, ResetMode
 from stressor.targets.qemu.board import board_of
 from stressor.targets.qemu.discovery import Layout, NoRegisters, discover, machine_of
-from stressor.targets.qemu.model import RESET_MODES, QemuModel, name_of, qemu_model
+from stressor.targets.qemu.late import LateModel
+from stressor.targets.qemu.model import QemuModel, qemu_model
 from stressor.targets.qemu.regions import Region
 from stressor.targets.qemu.specification import PREFIX, QemuSpecification, parse_specification
 
@@ -29,18 +27,12 @@ __all__ = ["SweptModel", "families", "sweep"]
 _PCI: Final = "PCI"
 
 
-class SweptModel:
-    """One target of a sweep; a `TargetType` that starts no machine before it is opened.
+class SweptModel(LateModel):
+    """One target of a sweep.
 
     Closed, it forgets what it found out, so that a sweep holds one target's processes at a time.
     Whatever keeps it from being stressed is an UnsuitableError.
     """
-
-    def __init__(self, specification: str) -> None:
-        self.specification: Final = specification
-        self._parsed: Final = parse_specification(specification)
-        self.name: Final = name_of(self._parsed)
-        self.device: Final = self._parsed.device
 
     def layout(self) -> Layout:
         """Return how it is started and where its registers are, without learning them."""
@@ -56,58 +48,9 @@ class SweptModel:
             raise UnsuitableError("no registers", f"{self.specification}: no register ever answers")
         return model
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self._model.notes
-
-    @property
-    def prefix(self) -> str:
-        return self._model.prefix
-
-    @property
-    def operations(self) -> tuple[OperationType, ...]:
-        return self._model.operations
-
-    @property
-    def opening(self) -> tuple[Operation, ...]:
-        return self._model.opening
-
-    @property
-    def reset_modes(self) -> tuple[ResetMode, ...]:
-        return RESET_MODES
-
-    @property
-    def walks(self) -> bool:
-        return self._model.walks
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return self._model.fields
-
-    @property
-    def invariants(self) -> bool:
-        return self._model.invariants
-
-    @property
-    def damages(self) -> tuple[str, ...]:
-        return self._model.damages
-
-    def parts(self, operation: Operation) -> Sequence[Operation]:
-        return self._model.parts(operation)
-
-    def excluding(self, attributes: Collection[str]) -> TargetType:
-        return self._model.excluding(attributes)
-
-    def reusing(self) -> TargetType | None:
-        return self._model.reusing()
-
-    def open(self) -> Target:
-        return self._model.open()
-
     def close(self) -> None:
-        model = self.__dict__.pop("_model", None)
-        if model is not None:
-            model.close()
+        super().close()
+        self.__dict__.pop("_model", None)
 
 
 def sweep(text: str) -> list[SweptModel]:
