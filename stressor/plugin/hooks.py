@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stressor.plugin.debugging import DEBUGGING, Debugging
+from stressor.plugin.reporting import Reporting
 from stressor.plugin.stress_test import StressTest
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, choose the seed, and have the targets' files collected."""
     config.addinivalue_line("markers", "stressor: a stress test of a device's saved state")
     config.stash[SEED] = _seed(config)
+    config.stash[DEBUGGING] = Debugging()
+    config.pluginmanager.register(config.stash[DEBUGGING], "stressor-debugging")
+    config.pluginmanager.register(Reporting(config), "stressor-reporting")
     files = [target for target in config.option.stressor_targets if not target.startswith("qemu:")]
     config.args.extend(file for file in files if file not in config.args)
     if config.option.stressor_replay:
