@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +23,7 @@ from stressor.plugin.hooks import SEED
 from stressor.plugin.outcome import tell
 from stressor.plugin.stress_test import StressTest, stress_test
 from stressor.search.replay import replay
+from stressor.targets.declared import declared_in
 from stressor.targets.loader import find_models, model_for
 
 __all__ = ["ReplayItem", "StressDevice", "StressFile", "StressItem", "replays", "without_file"]
@@ -123,7 +123,7 @@ class StressItem(_Failing, pytest.Function):
         )
         super().__init__(callobj=explored, **rest)
         self.add_marker("stressor")
-        self.model, self.declared = model, _declared(model)
+        self.model, self.declared = model, declared_in(model)
         self._exploration: Final = exploration
 
     def runtest(self) -> None:
@@ -162,6 +162,7 @@ class ReplayItem(_Failing):
         """Fail when it is not fixed."""
         root = self.config.invocation_params.dir
         self.model = model_for(self._finding.specification, root)
+        self.declared = declared_in(self.model)
         patience = configuration(self.config).batch_timeout
         with self.config.stash[DEBUGGING].driving():
             divergence = replay(self._finding, self.model, patience)
@@ -197,14 +198,3 @@ def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]
             raise pytest.UsageError(f"--stressor-replay {name}: {error}") from error
         found.append(ReplayItem.from_parent(session, name=finding.id, finding=finding))
     return found
-
-
-def _declared(model: TargetType) -> tuple[Path | None, int | None]:
-    cls = getattr(getattr(model, "binding", None), "cls", None)
-    if not isinstance(cls, type):
-        return None, None
-    try:
-        return Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1] - 1
-    except (OSError, TypeError):
-        return None, None
-

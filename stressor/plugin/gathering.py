@@ -140,6 +140,10 @@ def _at_home(finding: Finding, report: Any, folder: Path) -> Finding:
 
 def _place(finding: Finding, report: pytest.TestReport, config: pytest.Config) -> Place:
     """Return where the field is declared, else where its device is."""
-    device, index, _ = report.location
-    declared = place_of(finding.divergence.declared, config.invocation_params.dir, config.rootpath / device)
-    return declared or Place(config.rootpath / device, None if index is None else index + 1)
+    folder = config.invocation_params.dir
+    located, index, _ = report.location
+    device = config.rootpath / located
+    if not device.is_file():  # a worker's, whose folders are others
+        device = folder / finding.specification.partition("::")[0]
+    declared = place_of(finding.divergence.declared, folder, device)
+    return declared or Place(device, None if index is None else index + 1)

@@ -6,7 +6,8 @@ imported before there is a stress test.
 
 from __future__ import annotations
 
-import secrets
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ import pytest
 
 from stressor.plugin.debugging import DEBUGGING, Debugging
 from stressor.plugin.reporting import Reporting
-from stressor.plugin.stress_test import StressTest
 
 if TYPE_CHECKING:
     from stressor.plugin.fixture import Stress
@@ -69,7 +69,7 @@ def _seed(config: pytest.Config) -> int | None:
         return seed
     given = config.option.stressor_seed
     if given is None:
-        return None if _decided_by_hypothesis(config) else secrets.randbits(32)
+        return None if _decided_by_hypothesis(config) else int.from_bytes(os.urandom(4))
     if given == "last":
         cache = getattr(config, "cache", None)
         last = cache.get(_LAST, None) if cache is not None else None
@@ -109,7 +109,8 @@ def pytest_pycollect_makeitem(
     collector: pytest.Module, name: str, obj: object
 ) -> pytest.Collector | None:
     """Collect what `stress_test` made."""
-    if not isinstance(obj, StressTest):
+    made = sys.modules.get("stressor.plugin.stress_test")  # not loaded: nobody made one
+    if made is None or not isinstance(obj, made.StressTest):
         return None
     from stressor.plugin.collection import StressDevice
 

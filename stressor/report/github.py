@@ -9,16 +9,23 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from stressor.loop.events import Statistics
+from stressor.loop.events import (
+    Event,
+    FindingFound,
+    RunFinished,
+    RunStarted,
+    Statistics,
+    TargetFinished,
+)
 from stressor.loop.finding import Finding
 from stressor.report.text import clean, counted, middle
 
-__all__ = ["GitHub", "Place", "place_of", "summary"]
+__all__ = ["GitHub", "GitHubReport", "Place", "place_of", "summary"]
 
 _LARGEST: Final = 512 << 10
 """Bytes of a summary: GitHub drops one of more than a megabyte whole, and other steps write to it too."""
@@ -85,6 +92,43 @@ class GitHub:
         if self.summary_file is not None:
             with self.summary_file.open("a", encoding="utf-8") as stream:
                 stream.write(summary(devices, found, seed))
+
+
+class GitHubReport:
+    """Takes the events of a run; at its end writes the annotations to a stream, and the summary.
+
+    `place` says where the device of a finding is declared, `block` is its block.
+    """
+
+    def __init__(
+        self,
+        github: GitHub,
+        stream: TextIO,
+        place: Callable[[Finding], Place],
+        block: Callable[[Finding], str],
+    ) -> None:
+        self._github = github
+        self._stream = stream
+        self._place = place
+        self._block = block
+        self._seed = ""
+        self._devices: dict[str, Statistics] = {}
+        self._found: list[tuple[Finding, str]] = []
+
+    def handle(self, event: Event) -> None:
+        """Take one event. Raises OSError when the summary cannot be written."""
+        match event:
+            case RunStarted():
+                self._seed = str(event.seed)
+            case FindingFound():
+                self._found.append((event.finding, self._block(event.finding)))
+            case TargetFinished():
+                self._devices[event.target] = event.statistics
+            case RunFinished():
+                for finding, _ in self._found:
+                    self._stream.write(self._github.annotation(finding, self._place(finding), self._seed) + "\n")
+                self._stream.flush()
+                self._github.summarise(self._devices, self._found, self._seed)
 
 
 def summary(devices: Mapping[str, Statistics], found: Sequence[tuple[Finding, str]], seed: str) -> str:
