@@ -97,7 +97,7 @@ def failure_section(
     # pytest's own class, so that the workers of a distributed run can send it
     shown = excinfo.getrepr(style="native")
     entry: Any = shown.reprtraceback.reprentries[0]
-    entry.lines = [text]
+    entry.lines = [] if item.config.option.tbstyle == "line" else [text]
     shown.reprtraceback.extraline = None
     crash = shown.reprcrash
     if crash is not None:
