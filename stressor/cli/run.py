@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +35,13 @@ from stressor.loop.finding import Finding
 from stressor.loop.operations import OperationType
 from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
+from stressor.report.block import failure_block
+from stressor.report.github import GitHub, GitHubReport, Place, place_of
 from stressor.report.jsonl import JsonLines
 from stressor.report.terminal import TerminalReport
 from stressor.report.verdict import verdict_of
 from stressor.search.plan import EngineName
+from stressor.targets.declared import declared_in
 from stressor.targets.qemu.specification import PREFIX, written
 
 __all__ = ["run"]
@@ -228,6 +232,9 @@ class _Outputs:
             operations=_Operations(models),
             replay=self._replay,
         )
+        github = GitHub.of(os.environ)
+        self._github = GitHubReport(github, stream, self._place, self._block) if github else None
+        self._models = {model.name: model for model in models}
         self.exit_code = ExitCode.NOTHING_RAN
 
     def handle(self, event: Event) -> None:
@@ -244,6 +251,12 @@ class _Outputs:
                 )
                 self._json = None
         self._terminal.handle(event)
+        if self._github is not None:
+            try:
+                self._github.handle(event)
+            except OSError as error:
+                problem = f"cannot be written: {error.strerror}"
+                self._fail(RecordError("GITHUB_STEP_SUMMARY", problem, "make room"))
         if isinstance(event, RunFinished):
             self.exit_code = exit_code_of(verdict_of(event))
             if self._failed and self.exit_code is not ExitCode.INTERRUPTED:
@@ -265,6 +278,16 @@ class _Outputs:
         if file is None:
             return f"stressor run {shlex.quote(finding.specification)} --seed {finding.seed}"
         return f"stressor replay {shlex.quote(str(file)) if self._by_path else finding.id}"
+
+    def _block(self, finding: Finding) -> str:
+        operations = self._models[finding.target].operations
+        return failure_block(finding, operations, replay=self._replay(finding))
+
+    def _place(self, finding: Finding) -> Place:
+        file, index = declared_in(self._models[finding.target])
+        device = file or Path(finding.specification.partition("::")[0])
+        declared = place_of(finding.divergence.declared, Path.cwd(), device)
+        return declared or Place(device, None if index is None else index + 1)
 
     def _fail(self, error: RecordError) -> None:
         self._failed = True

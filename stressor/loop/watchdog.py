@@ -66,6 +66,9 @@ class Watchdog:
             if _is_tracing(frame):
                 signal.setitimer(signal.ITIMER_REAL, 0.001, self.seconds)  # look again in a moment
                 return
+            if _is_debugged(frame):
+                self._seen = -1  # and the whole patience again, once the device goes on
+                return
             self.beats += 1
             raise Hung(f"did not return within {self.seconds:g} s")
         self._seen = self.beats
@@ -78,6 +81,15 @@ def _is_tracing(frame: FrameType | None) -> bool:
         if frame is None:
             return False
         if str(frame.f_globals.get("__name__", "")).startswith("coverage"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_debugged(frame: FrameType | None) -> bool:
+    """Return whether somebody sits before the prompt of a debugger that stopped in the device."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "bdb":  # the base of every debugger: pdb, ipdb, pdb++
             return True
         frame = frame.f_back
     return False

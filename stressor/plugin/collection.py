@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -14,13 +15,16 @@ from stressor.findings.record import read
 from stressor.findings.store import Store
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.target import TargetType
+from stressor.plugin.debugging import DEBUGGING, explores_here
 from stressor.plugin.exploration import Exploration, StressFailure, numbers_in
+from stressor.plugin.failing import fail, failure_section
 from stressor.plugin.hooks import SEED
 from stressor.plugin.machines import machines, skipped_where_it_cannot_be
+from stressor.plugin.outcome import tell
 from stressor.plugin.settings import configuration
 from stressor.plugin.stress_test import StressTest, stress_test
-from stressor.report.block import failure_block
 from stressor.search.replay import replay
+from stressor.targets.declared import declared_in
 from stressor.targets.loader import find_models, model_for
 from stressor.targets.qemu.specification import PREFIX
 
@@ -96,10 +100,11 @@ class _Failing(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the blocks of the findings, and nothing of the harness' own stack."""
-        if isinstance(excinfo.value, StressFailure) and not self.config.option.fulltrace:
-            return "\n".join(
-                failure_block(finding, self.model.operations) for finding in excinfo.value.findings
-            )
+        if isinstance(excinfo.value, StressFailure):
+            return failure_section(
+                self, cast("pytest.ExceptionInfo[StressFailure]", excinfo), self.model.operations, self.declared,
+                partial(super().repr_failure, excinfo),
+            )  # fmt: skip
         if isinstance(excinfo.value, StressorError) and not self.config.option.fulltrace:
             return str(excinfo.value)
         return super().repr_failure(excinfo)
@@ -129,7 +134,7 @@ class StressItem(_Failing, pytest.Function):
         )
         super().__init__(callobj=explored, **rest)
         self.add_marker("stressor")
-        self.model, self.declared = model, _declared(model)
+        self.model, self.declared = model, declared_in(model)
         self._exploration: Final = exploration
 
     def runtest(self) -> None:
@@ -138,15 +143,25 @@ class StressItem(_Failing, pytest.Function):
             self._exploration.prepare(machines(self.config).for_tries(self.model))
             if not _looks_at_anything(self.model, self._exploration.oracle):
                 pytest.skip(f"{self.model.name} has no invariants")
+        with self.config.stash[DEBUGGING].driving():
+            findings = self._explored()
+            tell(self, self.model, findings, self._exploration.statistics)
+            if findings:
+                fail(self, self.model, findings, self._exploration.configuration.batch_timeout)
+
+    def _explored(self) -> list[Finding]:
         try:
-            self.obj()
+            if self.config.option.trace:
+                explores_here(self.model.name, self.name, self.obj)
+            else:
+                self.obj()
         except BaseException as error:
             numbers = numbers_in(error)
             if not numbers:
                 raise
         else:
-            return
-        raise StressFailure(self._exploration.findings(numbers)) from None
+            return []
+        return self._exploration.findings(numbers)
 
 
 def _looks_at_anything(model: TargetType, oracle: Oracle) -> bool:
@@ -165,9 +180,12 @@ class ReplayItem(_Failing):
         """Fail when it is not fixed."""
         root = self.config.invocation_params.dir
         self.model = model_for(self._finding.specification, root)
-        divergence = replay(self._finding, self.model, configuration(self.config).batch_timeout)
-        if divergence is not None:
-            raise StressFailure([self._finding])
+        self.declared = declared_in(self.model)
+        patience = configuration(self.config).batch_timeout
+        with self.config.stash[DEBUGGING].driving():
+            divergence = replay(self._finding, self.model, patience)
+            if divergence is not None:
+                fail(self, self.model, [replace(self._finding, divergence=divergence)], patience)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return its id."""
@@ -200,14 +218,3 @@ def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]
             raise pytest.UsageError(f"--stressor-replay {name}: {error}") from error
         found.append(ReplayItem.from_parent(session, name=finding.id, finding=finding))
     return found
-
-
-def _declared(model: TargetType) -> tuple[Path | None, int | None]:
-    cls = getattr(getattr(model, "binding", None), "cls", None)
-    if not isinstance(cls, type):
-        return None, None
-    try:
-        return Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1] - 1
-    except (OSError, TypeError):
-        return None, None
-

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from stressor.config import Configuration
 from stressor.findings.store import Store
+from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
@@ -37,6 +38,8 @@ class StressFailure(AssertionError):
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__(", ".join(finding.id for finding in findings))
         self.findings: Final = findings
+        self.raised: Final[dict[str, BaseException | None]] = {}
+        """What the device raised, by the id of the finding that is about it."""
 
 
 class _Parted(Exception):
@@ -82,6 +85,11 @@ class Exploration:
         self._engine = SeededEngine(self.model, _SEED, self.reset_modes)
         self._engine.plan(0)
         self._quick = self._campaign(tries)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was done so far, searches for what is behind a suspicion left out."""
+        return Statistics() if self._quick is None else self._quick.statistics
 
     def _check(self, number: int) -> None:
         assert self._engine is not None

@@ -6,14 +6,16 @@ imported before there is a stress test.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stressor.config import is_path
+from stressor.plugin.debugging import DEBUGGING, Debugging
+from stressor.plugin.reporting import Reporting
 from stressor.plugin.settings import configuration, header, read_settings, send_settings
-from stressor.plugin.stress_test import StressTest
 
 if TYPE_CHECKING:
     from stressor.plugin.fixture import Stress
@@ -55,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "stressor: a stress test of a device's saved state")
     read_settings(config)
     config.stash[SEED] = _seed(config)
+    config.stash[DEBUGGING] = Debugging()
+    config.pluginmanager.register(config.stash[DEBUGGING], "stressor-debugging")
+    config.pluginmanager.register(Reporting(config), "stressor-reporting")
     files = [target for target in config.option.stressor_targets if is_path(target)]
     config.args.extend(file for file in files if file not in config.args)
     if config.option.stressor_replay:
@@ -113,7 +118,8 @@ def pytest_pycollect_makeitem(
     collector: pytest.Module, name: str, obj: object
 ) -> pytest.Collector | None:
     """Collect what `stress_test` made."""
-    if not isinstance(obj, StressTest):
+    made = sys.modules.get("stressor.plugin.stress_test")  # not loaded: nobody made one
+    if made is None or not isinstance(obj, made.StressTest):
         return None
     from stressor.plugin.collection import StressDevice
 

@@ -118,10 +118,16 @@ class Campaign:
         with self._watchdog.watching():
             recording, raised = self._record(plan.batches, unseen=False)
             self._plans += 1
-            return raised is not None or any(
-                self._run(recording, plan.batches, schedule, None) is not None
-                for schedule in plan.schedules
-            )
+            if raised is not None:
+                return True
+            for number, schedule in enumerate(plan.schedules):
+                parted = self._run(recording, plan.batches, schedule, None if number else self._coverage)
+                done, begun = parted or (len(plan.batches), len(schedule))
+                self._count_cycles(schedule[:begun])
+                self._count_operations(plan.batches[:done])
+                if parted is not None:
+                    return True
+            return False
 
     def consider(self, plan: Plan) -> Iterator[Finding]:
         """Run one plan, and yield each finding that is new."""
@@ -135,8 +141,7 @@ class Campaign:
         for divergence in investigate(self._type, (cycle,), self._checks, self._watchdog):
             self.findings += 1
             yield Finding(
-                self._type.name, self._type.specification, self._seed, divergence, (cycle,), self.cycles, self._limit,
-                found_in=1,
+                self._type.name, self._type.specification, self._seed, divergence, (cycle,), self.cycles, self._limit, found_in=1,
             )  # fmt: skip
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
@@ -218,9 +223,7 @@ class Campaign:
         subject.repairs, subject.uncleared = self._repairs, self._uncleared
         subject.hidden = self._checks.hidden
         try:
-            return run_schedule(
-                subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage
-            )
+            return run_schedule(subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage)
         finally:
             subject.close()
 
@@ -296,9 +299,7 @@ class Campaign:
                 if self._shrinking and matching(trace) is not None:
                     trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else self._tries)
                     divergence = matching(trace) or divergence
-            written = last_written(
-                self._type, trace, divergence.attribute, divergence.step, self._watchdog
-            )
+            written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
         divergence = replace(divergence, last_written=written)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pdb
 import signal
 import time
 from typing import Any
@@ -86,3 +88,30 @@ def test_a_tracer_in_the_middle_of_its_work_is_let_finish() -> None:
     with pytest.raises(Hung), inside_a_device(0.02).watching():
         traced()
     assert finished == [1]
+
+
+class Reader(io.StringIO):
+    """A terminal at which somebody takes longer than the patience of any watchdog."""
+
+    def readline(self, size: int = -1, /) -> str:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGALRM)
+        return super().readline(size)
+
+
+def test_somebody_at_the_prompt_of_a_debugger_may_take_his_time() -> None:
+    reached = []
+
+    def stops_in_the_device() -> None:
+        debugger = pdb.Pdb(stdin=Reader("continue\n"), stdout=io.StringIO(), nosigint=True, readrc=False)
+        debugger.set_trace()
+        reached.append(1)
+
+    with inside_a_device(1000.0).watching():
+        stops_in_the_device()
+    assert reached == [1]
+
+
+def test_without_a_debugger_the_same_is_a_hang() -> None:
+    with pytest.raises(Hung), inside_a_device(1000.0).watching():
+        Reader("continue\n").readline()
