@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from stressor.loop.cycle import Checks
-from stressor.loop.finding import Cause, Oracle
+from stressor.loop.finding import Cause, FieldChange, Kind, Oracle
 from stressor.loop.investigate import investigate
-from stressor.loop.target import DiedOfSavingError
+from stressor.loop.target import DiedOfDamageError, DiedOfSavingError, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.targets.in_process import InProcessTarget
@@ -44,3 +46,24 @@ def test_a_lost_field_is_to_blame_though_nobody_asked_whether_it_came_back() -> 
     assert [(one.oracle, one.cause, one.first.path) for one in found] == [
         (Oracle.RESUMES_ALIKE, Cause.NEVER_SAVED, "serial/0.receive_fifo.count")
     ]
+
+
+@pytest.mark.parametrize(("hung", "cause"), [(False, Cause.CRASHED), (True, Cause.HUNG)])
+def test_another_device_that_dies_of_damaged_state_names_what_was_damaged(
+    monkeypatch: pytest.MonkeyPatch, hung: bool, cause: Cause
+) -> None:
+    change = FieldChange("counter/0.total", 1, 65535)
+
+    def dying(target: InProcessTarget, snapshot: Snapshot, damage: Sequence[str | int]) -> bool:
+        raise DiedOfDamageError(change, f"when it was loaded: {damage}", hung=hung)
+
+    monkeypatch.setattr(InProcessTarget, "sacrifice", dying)
+    model = model_of(Counter, "tests/search/small_devices.py::Counter", "counter")
+    trace = (Operation("io.read", (0, 1)), Cycle(ResetMode.IN_PLACE, (), ("set counter/0.total", 3)))
+
+    (found,) = investigate(model, trace, Checks(list(Oracle)), Watchdog(5.0))
+
+    assert (found.oracle, found.cause, found.kind) == (Oracle.REFUSES_DAMAGE, cause, Kind.DAMAGE_KILLS)
+    assert (found.first, found.step) == (change, 1)
+    assert found.detail == "when it was loaded: ('set counter/0.total', 3)"
+    assert investigate(model, trace, Checks([Oracle.LOAD_RESTORES]), Watchdog(5.0)) == []

@@ -26,7 +26,10 @@ _LIKELY: Final = re.compile(
 _LIKELIER: Final = 4
 
 _WIDEST: Final = 8
-"""Bytes of what is taken for a number; what is wider is a buffer, of which a byte is set."""
+"""Bytes of what is taken for a number; what is wider is a buffer, with a number somewhere in it."""
+
+_WITHIN: Final = (1, 2, 4)
+"""How wide a number in a buffer is: virtio's sections are not described, and hold such."""
 
 _NUMBERS: Final = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512,
@@ -82,8 +85,11 @@ def _field_set(whole: bytes, fields: Sequence[NamedField], number: int) -> Damag
     number //= len(fields)
     start, size, path = field.offset, field.size, field.path
     if size > _WIDEST or not isinstance(field.value, int):
-        start, size = start + number // 5 % size, 1
-        path = f"{path}[{start - field.offset}]"
+        number, chosen = divmod(number, len(_WITHIN))
+        width = min(_WITHIN[chosen], size)
+        number, place = divmod(number, size - width + 1)
+        start, size = start + place, width
+        path = f"{path}[{place}]"
     old = int.from_bytes(whole[start : start + size])
     values = [*dict.fromkeys(_values(old, 8 * size))]
     new = values[number % len(values)]

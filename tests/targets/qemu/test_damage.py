@@ -44,13 +44,14 @@ def test_the_number_chooses_the_element_of_an_array() -> None:
     ]  # fmt: skip
 
 
-def test_of_a_buffer_a_byte_is_set() -> None:
+@pytest.mark.parametrize(("number", "width"), [(3 * 9, 1), (3 * 9 + 2, 4)])
+def test_of_a_buffer_a_number_in_it_is_set(number: int, width: int) -> None:
     whole = header() + full("dev", bytes(16)) + description(device("dev", field("data", "buffer", 16)))
 
-    damaged = done("set dev/0.data", 5 * 9, whole)
+    damaged = done("set dev/0.data", number, whole)
 
-    assert (damaged.change.path, damaged.change.before) == ("dev/0.data[9]", 0)
-    assert sum(a != b for a, b in zip(whole, damaged.stream, strict=True)) == 1
+    assert (damaged.change.path, damaged.change.before, damaged.change.width) == ("dev/0.data[9]", 0, width)
+    assert sum(a != b for a, b in zip(whole, damaged.stream, strict=True)) == width
 
 
 def test_a_truncated_stream_ends_between_two_fields() -> None:
