@@ -119,7 +119,7 @@ class Campaign:
             recording, raised = self._record(plan.batches, unseen=False)
             self._plans += 1
             return raised is not None or any(
-                self._run(recording, plan.batches, schedule, None) is not None
+                self._run(recording, plan.batches, schedule, self._coverage) is not None
                 for schedule in plan.schedules
             )
 
