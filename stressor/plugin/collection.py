@@ -137,6 +137,10 @@ class StressItem(_Failing, pytest.Function):
         self.model, self.declared = model, declared_in(model)
         self._exploration: Final = exploration
 
+    def unused(self) -> tuple[list[str], list[str]]:
+        """Return the fields never exercised, and the operations never drawn."""
+        return self._exploration.unused()
+
     def runtest(self) -> None:
         """Explore; fail with everything that the plan which failed, and some behind it, find."""
         with skipped_where_it_cannot_be():

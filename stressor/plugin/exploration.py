@@ -62,6 +62,7 @@ class Exploration:
         self._engine: SeededEngine | None = None
         self._quick: Campaign | None = None
         self._parted: int | None = None
+        self._drawn: set[int] = set()
 
     def test(
         self, settings: object, plans: int | None, seed: int | None, carried: Mapping[str, object]
@@ -99,9 +100,21 @@ class Exploration:
             if number == self._parted:
                 raise _Parted(number)
             return
-        if self._quick.parts(self._engine.plan(number)) and self._considered([number]):
+        plan = self._engine.plan(number)
+        self._drawn.update(kind for kind, times in enumerate(plan.drawn) if times)
+        if self._quick.parts(plan) and self._considered([number]):
             self._parted = number
             raise _Parted(number)
+
+    def unused(self) -> tuple[list[str], list[str]]:
+        """Return the fields that never left their reset value at a save point, and the operations that
+        were never drawn. Nothing before `prepare`."""
+        if self._quick is None:
+            return [], []
+        never = [
+            kind.label for at, kind in enumerate(self.model.operations) if at not in self._drawn
+        ]
+        return list(self._quick.statistics.unexercised), never
 
     def findings(self, numbers: Sequence[int]) -> list[Finding]:
         """Return what plans, and some behind them, find, shrunk and stored."""

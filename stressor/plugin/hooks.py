@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stressor-profile", metavar="NAME", dest="stressor_profile",
         help="Settings that go together: default, quick, nightly, or one of yours in pyproject.toml.",
     )  # fmt: skip
+    group.addoption(
+        "--stressor-coverage", action="store_true", dest="stressor_coverage",
+        help="Say of each device what of its saving, loading and resetting was never run, which fields were "
+        "never exercised, and which operations never drawn.",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[DEBUGGING] = Debugging()
     config.pluginmanager.register(config.stash[DEBUGGING], "stressor-debugging")
     config.pluginmanager.register(Reporting(config), "stressor-reporting")
+    if config.option.stressor_coverage:
+        from stressor.plugin.coverage import register
+
+        register(config)
     files = [target for target in config.option.stressor_targets if is_path(target)]
     config.args.extend(file for file in files if file not in config.args)
     if config.option.stressor_replay:

@@ -81,6 +81,11 @@ class _PlainBinding:
             self._check(sample, what, call)
         for method in adapter.operations:
             self._check(sample, "operations", method)
+        self.cls = type(sample)
+        self.calls = tuple(
+            getattr(self.cls, call, None) if isinstance(call, str) else call
+            for call in (adapter.save, adapter.load, adapter.reset)
+        )
         self.damages: tuple[str, ...] = ()
         if isinstance(self._call(adapter.save, sample), bytes | bytearray):
             self.damages = ("truncate", "extend", "flip", "swap")
