@@ -51,12 +51,23 @@ def heavy_in_a_session(folder: Path, first_line: str = "") -> str:
     return next(line for line in done.stdout.splitlines() if line.startswith("heavy modules"))
 
 
+def plugin_milliseconds(rounds: int = 10) -> float:
+    """Return what a pytest session pays to load the plugin: the quickest of some interpreters, each by its
+    own account. What the plugin's hooks do in a session without a stress test is far below a millisecond."""
+    program = f"import sys; sys.path.append({str(_ROOT)!r}); import pytest, stressor.plugin.hooks"
+    command = [sys.executable, "-X", "importtime", "-c", program]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(rounds)]
+    # "import time:  self [us] | cumulative | module"; the last is what was imported last
+    return min(int(run.splitlines()[-1].split("|")[1]) for run in runs) / 1000
+
+
 def measure() -> list[Row]:
     """Return the rows. Raises AssertionError when a heavy module would not be seen."""
     assert heavy_modules_after("import rich") == ["rich"], "a heavy module is not seen"
     loaded = heavy_modules_after("import stressor, stressor.device, stressor.vmstate")
     with tempfile.TemporaryDirectory() as folder:
         session = heavy_in_a_session(Path(folder))
+    paid = plugin_milliseconds()
     return [
         Row("import stressor loads", ", ".join(loaded) or "nothing heavy", "", "", "no " + "/".join(HEAVY), not loaded),
         Row(
@@ -65,4 +76,5 @@ def measure() -> list[Row]:
             must_be="no " + "/".join(HEAVY),
             reached=session.endswith("[]"),
         ),
+        Row("a pytest session pays for the plugin", f"{paid:.1f} ms", must_be="< 20 ms", reached=paid < 20),
     ]

@@ -209,3 +209,31 @@ def test_hypothesis_can_be_asked_to_draw(command: CommandLine) -> None:
 
     assert code == 1
     assert "counter/0.step" in out
+
+
+def test_github_is_told_where_the_run_is_a_step_of_a_job(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(command.folder))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    code, out, errors = command("run", *QUICK)
+
+    (finding,) = Store().all()
+    notes = [line for line in out.splitlines() if line.startswith("::")]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"::error file=devices/counter.py,line=13,title={finding.id} load-restores%3A")
+    assert f"stressor replay {finding.id}\n```" in summary.read_text()
+    assert (code, errors) == (1, "")
+
+
+def test_a_summary_that_cannot_be_written_breaks_the_run(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "nowhere" / "summary.md"))
+    code, _, errors = command("run", WHOLE, *QUICK)
+
+    assert code == 3
+    assert errors.startswith("stressor: error: GITHUB_STEP_SUMMARY: cannot be written: No such file")
