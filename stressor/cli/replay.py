@@ -13,6 +13,7 @@ from stressor.cli.common import (
     configured,
     findings_option,
     print_error,
+    store_of,
     stored_file,
     verbose_option,
 )
@@ -48,7 +49,7 @@ def replay(
     An ID may be any prefix that only one finding has.
     """
     configuration = configured(findings=findings, batch_timeout=batch_timeout)
-    files = _files(what, Store(configuration.findings))
+    files = _files(what, store_of(configuration))
     results: Counter[str] = Counter()
     for file in files:
         if results["FAILED"]:
