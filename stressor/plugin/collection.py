@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,17 +14,20 @@ import pytest
 from stressor.config import Configuration, load
 from stressor.errors import StressorError
 from stressor.findings.record import read
+from stressor.findings.regressions import folders_near, promoted, read_promoted
 from stressor.findings.store import Store
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.target import TargetType
-from stressor.plugin.exploration import Exploration, StressFailure, numbers_in
+from stressor.plugin.exploration import Exploration, StressFailure, parted_in, reproducing
+from stressor.plugin.failure_text import as_pytest_shows_it
 from stressor.plugin.hooks import SEED
+from stressor.plugin.stored import earlier_findings
 from stressor.plugin.stress_test import StressTest, stress_test
-from stressor.report.block import failure_block
-from stressor.search.replay import replay
+from stressor.search.regressions import again
+from stressor.search.replay import check_operations
 from stressor.targets.loader import find_models, model_for
 
-__all__ = ["ReplayItem", "StressDevice", "StressFile", "StressItem", "replays", "without_file"]
+__all__ = ["RegressionItem", "ReplayItem", "StressDevice", "StressFile", "StressItem", "replays", "without_file"]
 
 _A_PLAN: Final = 32
 """Cycles that a plan has, about."""
@@ -52,8 +57,15 @@ class StressDevice(pytest.Collector):
         self._model = model
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield an item for each oracle."""
+        """Yield an item for each promoted finding, and one for each oracle."""
         model = self._model or self._found()
+        root = self.config.invocation_params.dir
+        for file in promoted(model.name, model.specification, root):
+            finding = _read(file, model)
+            if isinstance(finding, StressorError) or finding.divergence.oracle in self._test.oracles:
+                yield RegressionItem.from_parent(
+                    self, name=file.stem, file=file, finding=finding, model=model
+                )
         for oracle in self._test.oracles:
             if _has(model, oracle):
                 yield StressItem.from_parent(
@@ -88,9 +100,9 @@ class _Failing(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the blocks of the findings, and nothing of the harness' own stack."""
         if isinstance(excinfo.value, StressFailure) and not self.config.option.fulltrace:
-            return "\n".join(
-                failure_block(finding, self.model.operations) for finding in excinfo.value.findings
-            )
+            path, line, _ = self.location
+            place = (path, (line or 0) + 1)
+            return as_pytest_shows_it(excinfo.value, self.model.operations, place)
         if isinstance(excinfo.value, StressorError) and not self.config.option.fulltrace:
             return str(excinfo.value)
         return super().repr_failure(excinfo)
@@ -114,25 +126,43 @@ class StressItem(_Failing, pytest.Function):
             cycles = _SLOW * _A_PLAN
         plans = None if cycles is None else max(1, cycles // _A_PLAN)
         explored = exploration.test(
-            test.settings, plans, config.stash[SEED], test.left_by_decorators
-        )
+            test.settings, plans, config.stash[SEED], test.left_by_decorators,
+            pinned=test.examples, insisting=config.option.stressor_seed is not None,
+        )  # fmt: skip
         super().__init__(callobj=explored, **rest)
         self.add_marker("stressor")
         self.model, self.declared = model, _declared(model)
         self._exploration: Final = exploration
+        self._earlier: Final = (
+            earlier_findings(config, exploration.configuration.findings, model.name, oracle)
+            if exploration.reuses
+            else []
+        )
 
     def runtest(self) -> None:
-        """Explore; fail with everything that the plan which failed, and some behind it, find."""
+        """Try what earlier runs found, then explore; fail with everything that the plan which failed, and
+        some behind it, find."""
         self._exploration.prepare()
+        known = self._exploration.failing(self._earlier)
+        if known:
+            raise self._exploration.failure([], known)
+        notes: list[str] = []
         try:
             self.obj()
         except BaseException as error:
-            numbers = numbers_in(error)
-            if not numbers:
+            parted = parted_in(error)
+            if not parted:
                 raise
+            notes += reproducing(error)
         else:
             return
-        raise StressFailure(self._exploration.findings(numbers)) from None
+        finally:
+            # by these Hypothesis would write a patch for the source of the test, which is Stressor's own
+            vars(self).pop("_hypothesis_failing_examples", None)
+        failure = self._exploration.failure(parted)
+        for note in notes:
+            failure.add_note(note)
+        raise failure from None
 
 
 class ReplayItem(_Failing):
@@ -147,13 +177,43 @@ class ReplayItem(_Failing):
         """Fail when it is not fixed."""
         root = self.config.invocation_params.dir
         self.model = model_for(self._finding.specification, root)
-        divergence = replay(self._finding, self.model, configuration(self.config).batch_timeout)
-        if divergence is not None:
-            raise StressFailure([self._finding])
+        now = again(self._finding, self.model, configuration(self.config).batch_timeout)
+        if now is not None:
+            raise StressFailure([now])
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return its id."""
         return self.path, None, self._finding.id
+
+
+class RegressionItem(_Failing):
+    """A promoted finding, which is run again before anything else."""
+
+    def __init__(
+        self, *, file: Path, finding: Finding | StressorError, model: TargetType, **rest: Any
+    ) -> None:
+        super().__init__(**rest)
+        self._file: Final = file
+        self._finding: Final = finding
+        self.model, self.declared = model, _declared(model)
+        self.add_marker("stressor")
+
+    def setup(self) -> None:
+        """See that it can be read and applied; where not, that is an error, and no failure."""
+        try:
+            if isinstance(self._finding, StressorError):
+                raise self._finding
+            check_operations(self._finding, self.model)
+        except StressorError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def runtest(self) -> None:
+        """Fail when it is not fixed."""
+        assert isinstance(self._finding, Finding)
+        now = again(self._finding, self.model, configuration(self.config).batch_timeout)
+        if now is not None:
+            file = Path(os.path.relpath(self._file, self.config.invocation_params.dir)).as_posix()
+            raise StressFailure([now], replay=f"stressor replay {shlex.quote(file)}")
 
 
 def configuration(config: pytest.Config) -> Configuration:
@@ -171,7 +231,9 @@ def without_file(session: pytest.Session, specification: str) -> list[pytest.Ite
 
 def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]:
     """Return an item for each finding that is to be run again. Raises pytest.UsageError."""
-    store = Store(configuration(session.config).findings)
+    settings = configuration(session.config)
+    root = session.config.invocation_params.dir
+    store = Store(settings.findings, folders_near(settings.targets, root))
     found: list[pytest.Item] = []
     for name in wanted:
         try:
@@ -180,6 +242,13 @@ def replays(session: pytest.Session, wanted: Sequence[str]) -> list[pytest.Item]
             raise pytest.UsageError(f"--stressor-replay {name}: {error}") from error
         found.append(ReplayItem.from_parent(session, name=finding.id, finding=finding))
     return found
+
+
+def _read(file: Path, model: TargetType) -> Finding | StressorError:
+    try:
+        return read_promoted(file, model.name)
+    except StressorError as error:
+        return error
 
 
 def _declared(model: TargetType) -> tuple[Path | None, int | None]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from hypothesis import HealthCheck, Phase, assume, find, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, example, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException, NoSuchExample
 
@@ -26,11 +27,21 @@ from stressor.loop.operations import Duration, OneOf, OperationType, RegisterVal
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Step, Trace
 
-__all__ = ["DURATIONS", "drawn_traces", "exploring", "operations", "polish", "traces", "values"]
+__all__ = [
+    "DURATIONS",
+    "Explored",
+    "drawn_traces",
+    "exploring",
+    "operations",
+    "polish",
+    "traces",
+    "values",
+]
 
 DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
 
+_DEADLINE = timedelta(milliseconds=200)  # Hypothesis' own, unless it was set
 _ROUNDS = 4  # of polishing, each from the best so far
 _TOGETHER = 16  # values drawn in one go
 
@@ -143,39 +154,68 @@ def traces(
     return trace()
 
 
+class Explored(NamedTuple):
+    """A Hypothesis test; whether what failed in earlier runs is tried first, and whether to shrink."""
+
+    test: Callable[[], None]
+    reuses: bool
+    shrinks: bool
+
+
 def exploring(
     name: str,
-    check: Callable[[int], None],
+    check: Callable[[Any], None],
     *,
     numbers: int,
+    argument: Callable[[int], object],
+    pinned: Sequence[Trace],
     given_settings: object,
     examples: int | None,
     given_seed: int | None,
+    insisting: bool,
     carried: Mapping[str, object],
-) -> Callable[[], None]:
-    """Return a Hypothesis test that gives `check` numbers below `numbers`, as often as settings say.
+) -> Explored:
+    """Return a Hypothesis test that gives `check` what `argument` makes of numbers below `numbers`, as
+    often as settings say.
 
-    `name` is what it is called, in its database too. `given_settings` are the user's own; else those of
-    the profile hold, without a deadline, and with `examples` as the most that are tried, if given.
-    `carried` is what decorators left on the user's function.
+    A number is not simpler for being smaller, so shrinking is left to whoever knows what it stands for.
+    `name` is what it is called, in its database too. `pinned` are explicit examples. `given_settings`
+    are the user's own; else those of the profile hold, with `examples` as the most that are tried, if
+    given. Hypothesis' own deadline is none, as a plan is many operations. `carried` is what decorators
+    left on the user's function. `given_seed` makes way for the user's `seed` and `derandomize` unless
+    it is `insisting`; then nothing that was kept of earlier runs takes part, as with Hypothesis' own.
     Raises UsageError for what are no settings.
     """
     if given_settings is not None and not isinstance(given_settings, settings):
         raise UsageError(f"settings={given_settings!r:.60}: give hypothesis.settings(...)")
+    decorated = {key: value for key, value in carried.items() if isinstance(value, settings)}
+    if decorated and given_settings is not None:
+        raise UsageError("settings were given twice; leave out @settings, or settings=")
+    chosen = given_settings or next(iter(decorated.values()), None)
+    if chosen is None:
+        chosen = settings() if examples is None else settings(max_examples=examples)
+    if chosen.deadline == _DEADLINE:
+        chosen = settings(chosen, deadline=None)
+    phases = chosen.phases
+    chosen = settings(chosen, phases=set(phases) - {Phase.shrink, Phase.explain})
+    if insisting:
+        chosen = settings(chosen, database=None, derandomize=False)
+    _decoder()  # which may not be made within a test
 
-    def test(plan: int) -> None:
+    def test(plan: object) -> None:
         check(plan)
 
     test.__name__ = test.__qualname__ = re.sub(r"\W", "_", name)
-    vars(test).update(carried)
-    wrapped = given(plan=st.integers(0, numbers - 1))(test)
-    if given_settings is None and not carried:
-        given_settings = settings(deadline=None)
-        if examples is not None:
-            given_settings = settings(given_settings, max_examples=examples)
-    if given_settings is not None:
-        wrapped = given_settings(wrapped)
-    return wrapped if given_seed is None else seed(given_seed)(wrapped)
+    vars(test).update({**carried, **dict.fromkeys(decorated, chosen)})
+    wrapped = given(plan=st.integers(0, numbers - 1).map(argument))(test)
+    for trace in reversed(pinned):
+        wrapped = example(trace)(wrapped)
+    if not decorated:
+        wrapped = chosen(wrapped)
+    own = chosen.derandomize or any("seed" in key and value is not None for key, value in carried.items())
+    if given_seed is not None and (insisting or not own):
+        wrapped = seed(given_seed)(wrapped)
+    return Explored(wrapped, Phase.reuse in phases and not insisting, Phase.shrink in phases)
 
 
 def drawn_traces(
