@@ -146,23 +146,19 @@ class StressItem(_Failing, pytest.Function):
         known = self._exploration.failing(self._earlier)
         if known:
             raise self._exploration.failure([], known)
-        notes: list[str] = []
         try:
             self.obj()
         except BaseException as error:
             parted = parted_in(error)
             if not parted:
                 raise
-            notes += reproducing(error)
-        else:
-            return
+            failure = self._exploration.failure(parted)
+            for note in reproducing(error):
+                failure.add_note(note)
+            raise failure from None
         finally:
             # by these Hypothesis would write a patch for the source of the test, which is Stressor's own
             vars(self).pop("_hypothesis_failing_examples", None)
-        failure = self._exploration.failure(parted)
-        for note in notes:
-            failure.add_note(note)
-        raise failure from None
 
 
 class ReplayItem(_Failing):

@@ -77,15 +77,15 @@ def _parted_by(identity: str) -> type[Parted]:
     return type(f"Parted_{identity}", (Parted,), {"__doc__": Parted.__doc__})
 
 
-@dataclass(frozen=True)
 class _Chosen:
     """A plan as the argument of the test: what Hypothesis prints of it says what it is."""
 
-    number: int
-    describe: Callable[[int], str]
+    def __init__(self, number: int, describe: Callable[[int], str]) -> None:
+        self.number: Final = number
+        self._describe = describe
 
     def __repr__(self) -> str:
-        return self.describe(self.number)
+        return self._describe(self.number)
 
 
 @dataclass

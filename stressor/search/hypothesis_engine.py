@@ -188,10 +188,10 @@ def exploring(
     """
     if given_settings is not None and not isinstance(given_settings, settings):
         raise UsageError(f"settings={given_settings!r:.60}: give hypothesis.settings(...)")
-    decorated = {key: value for key, value in carried.items() if isinstance(value, settings)}
-    if decorated and given_settings is not None:
+    if given_settings is not None and any(key.endswith("settings_applied") for key in carried):
         raise UsageError("settings were given twice; leave out @settings, or settings=")
-    chosen = given_settings or next(iter(decorated.values()), None)
+    decorated = (value for value in carried.values() if isinstance(value, settings))
+    chosen = given_settings or next(decorated, None)
     if chosen is None:
         chosen = settings() if examples is None else settings(max_examples=examples)
     if chosen.deadline == _DEADLINE:
@@ -202,20 +202,22 @@ def exploring(
         chosen = settings(chosen, database=None, derandomize=False)
     _decoder()  # which may not be made within a test
 
+    @st.composite
+    def plans(draw: Callable[[st.SearchStrategy[int]], int]) -> object:
+        return argument(draw(st.integers(0, numbers - 1)))  # mapped, it would be printed as the call
+
     def test(plan: object) -> None:
         check(plan)
 
     test.__name__ = test.__qualname__ = re.sub(r"\W", "_", name)
-    vars(test).update({**carried, **dict.fromkeys(decorated, chosen)})
-    wrapped = given(plan=st.integers(0, numbers - 1).map(argument))(test)
+    vars(test).update({key: value for key, value in carried.items() if "settings" not in key})
+    wrapped = given(plan=plans())(test)
     for trace in reversed(pinned):
         wrapped = example(trace)(wrapped)
-    if not decorated:
-        wrapped = chosen(wrapped)
     own = chosen.derandomize or any("seed" in key and value is not None for key, value in carried.items())
     if given_seed is not None and (insisting or not own):
-        wrapped = seed(given_seed)(wrapped)
-    return Explored(wrapped, Phase.reuse in phases and not insisting, Phase.shrink in phases)
+        wrapped = seed(given_seed)(wrapped)  # settings come after it, as it takes away the database
+    return Explored(chosen(wrapped), Phase.reuse in phases and not insisting, Phase.shrink in phases)
 
 
 def drawn_traces(
