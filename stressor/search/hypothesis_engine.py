@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from functools import cache
 from random import Random
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, assume, example, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException, NoSuchExample
+from hypothesis.strategies import SearchStrategy
 
 from stressor.errors import UsageError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Source, Strategy
@@ -30,18 +30,23 @@ from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Step, Tra
 __all__ = [
     "DURATIONS",
     "Explored",
+    "SearchStrategy",
+    "any_of",
     "drawn_traces",
     "exploring",
     "operations",
+    "operations_by",
     "polish",
     "traces",
     "values",
 ]
 
+T = TypeVar("T")
+
 DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
 
-_DEADLINE = timedelta(milliseconds=200)  # Hypothesis' own, unless it was set
+_DEADLINE = settings(deadline=200).deadline  # Hypothesis' own, unless it was set
 _ROUNDS = 4  # of polishing, each from the best so far
 _TOGETHER = 16  # values drawn in one go
 
@@ -131,6 +136,21 @@ def operations(kind: OperationType) -> st.SearchStrategy[Operation]:
     """Return the operations of one kind as a strategy."""
     sources = [_source(source, kind.label) for source in kind.sources]
     return st.tuples(*sources).map(lambda drawn: Operation(kind.name, kind.leading + drawn))
+
+
+def operations_by(kind: OperationType, make: Callable[[Operation], T]) -> st.SearchStrategy[T]:
+    """Return what `make` makes of the operations of one kind as a strategy."""
+
+    @st.composite
+    def made(draw: Callable[[st.SearchStrategy[Operation]], Operation]) -> T:
+        return make(draw(operations(kind)))  # mapped, it would be printed as the call
+
+    return made()
+
+
+def any_of(strategies: Sequence[st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """Return what any of the strategies draws."""
+    return st.one_of(*strategies)
 
 
 def traces(
