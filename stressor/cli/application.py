@@ -22,6 +22,7 @@ _VERBS = {
     "run": "run",
     "replay": "replay",
     "show": "show",
+    "promote": "promote",
     "list": "list_all",
     "inspect": "inspect",
     "describe": "describe",

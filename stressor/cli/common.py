@@ -14,6 +14,7 @@ import click
 
 from stressor.config import Configuration, load
 from stressor.errors import StressorError
+from stressor.findings.regressions import folders_near
 from stressor.findings.store import Store
 from stressor.loop.finding import Finding
 from stressor.loop.operations import OperationType
@@ -25,6 +26,7 @@ __all__ = [
     "operations_of",
     "print_error",
     "profile_option",
+    "store_of",
     "stored_file",
     "use_colour",
     "use_live",
@@ -85,6 +87,11 @@ def configured(**options: object) -> Configuration:
         if value is not None and value != ()
     }
     return load(given)
+
+
+def store_of(configuration: Configuration) -> Store:
+    """Return the store of findings, which also finds those that were promoted."""
+    return Store(configuration.findings, folders_near(configuration.targets, Path()))
 
 
 def stored_file(what: str, store: Store) -> Path:

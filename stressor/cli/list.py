@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from stressor.cli.list_qemu import list_qemu
 from stressor.config import Configuration, Origin
 from stressor.errors import StressorError, UsageError
 from stressor.findings.record import read
+from stressor.findings.regressions import folders_near
 from stressor.findings.store import Store
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
@@ -55,7 +57,10 @@ def list_all(
     _print("devices", _devices(configuration))
     _print("oracles", [(str(oracle), oracle.holds) for oracle in Oracle])
     _print("reset modes", [(str(mode), _MODES[mode]) for mode in ResetMode])
-    _print(f"findings in {configuration.findings}", _findings(configuration))
+    _print(f"findings in {configuration.findings}", _findings(Store(configuration.findings)))
+    for folder in folders_near(configuration.targets, Path()):
+        if Store(folder).paths():
+            _print(f"promoted in {folder}", _findings(Store(folder)))
     return ExitCode.CLEAN
 
 
@@ -72,8 +77,8 @@ def _devices(configuration: Configuration) -> Iterator[tuple[str, str]]:
         yield "none", str(error)
 
 
-def _findings(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    for file in Store(configuration.findings).paths():
+def _findings(store: Store) -> Iterator[tuple[str, str]]:
+    for file in store.paths():
         try:
             finding = read(file)
         except StressorError as error:

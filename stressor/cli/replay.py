@@ -14,6 +14,7 @@ from stressor.cli.common import (
     findings_option,
     print_error,
     profile_option,
+    store_of,
     stored_file,
     verbose_option,
 )
@@ -54,7 +55,7 @@ def replay(
     An ID may be any prefix that only one finding has.
     """
     configuration = configured(findings=findings, profile=profile, batch_timeout=batch_timeout)
-    files = _files(what, Store(configuration.findings))
+    files = _files(what, store_of(configuration))
     results: Counter[str] = Counter()
     for file in files:
         if results["FAILED"]:

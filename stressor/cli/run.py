@@ -27,8 +27,9 @@ from stressor.cli.exit_code import ExitCode, exit_code_of
 from stressor.cli.interruption import Interruption
 from stressor.cli.live_options import live_options, with_live_options
 from stressor.config import Configuration, Origin
-from stressor.errors import RecordError, UsageError
+from stressor.errors import RecordError, StressorError, UsageError
 from stressor.findings.record import encode
+from stressor.findings.regressions import promoted, read_promoted
 from stressor.findings.store import Store
 from stressor.loop.events import Event, FindingFound, RunFinished
 from stressor.loop.finding import Finding
@@ -165,11 +166,20 @@ def run(
             stop=interruption.requested,
             shrink=not no_shrink,
             engine=EngineName(engine),
+            promoted=_promoted,
         )
         with contextlib.closing(outputs):
             for event in events:
                 outputs.handle(event)
         return outputs.exit_code
+
+
+def _promoted(name: str, specification: str) -> Iterator[tuple[str, Finding | StressorError]]:
+    for file in promoted(name, specification, Path()):
+        try:
+            yield file.stem, read_promoted(file, name)
+        except StressorError as error:
+            yield file.stem, error
 
 
 def _completed(

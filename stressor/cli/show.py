@@ -8,13 +8,13 @@ from stressor.cli.common import (
     configured,
     findings_option,
     operations_of,
+    store_of,
     stored_file,
     verbose_option,
 )
 from stressor.cli.exit_code import ExitCode
 from stressor.errors import UsageError
 from stressor.findings.record import read
-from stressor.findings.store import Store
 from stressor.loop.finding import Finding
 from stressor.report.block import failure_block
 from stressor.report.python_file import standalone
@@ -35,8 +35,7 @@ __all__ = ["show"]
 @verbose_option
 def show(what: str, python: bool, qtest: bool, findings: str | None) -> int:
     """Print a finding, with every step of its trace."""
-    store = Store(configured(findings=findings).findings)
-    finding = read(stored_file(what, store))
+    finding = read(stored_file(what, store_of(configured(findings=findings))))
     if qtest:
         click.echo(_qtest(finding), nl=False)
         return ExitCode.CLEAN

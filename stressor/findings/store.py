@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +21,14 @@ _SUFFIX = ".json"
 
 
 class Store:
-    """The findings in one folder. The folder need not exist before the first is written."""
+    """The findings in one folder. The folder need not exist before the first is written.
 
-    def __init__(self, folder: Path = DEFAULT_FOLDER) -> None:
+    `others` are folders in which `find` looks as well.
+    """
+
+    def __init__(self, folder: Path = DEFAULT_FOLDER, others: Sequence[Path] = ()) -> None:
         self.folder: Final = folder
+        self._others: Final = others
 
     def write(self, finding: Finding) -> Path:
         """Store a finding and return its file.
@@ -60,10 +64,12 @@ class Store:
         Raises UsageError when there is none, or more than one.
         """
         wanted = "F-" + prefix.strip().lower().removeprefix("f-")
-        identities = [file.stem for file in self.paths()]
+        elsewhere = [file for folder in self._others for file in Store(folder).paths()]
+        files = {file.stem: file for file in reversed([*self.paths(), *elsewhere])}
+        identities = sorted(files)
         matches = [identity for identity in identities if identity.startswith(wanted)]
         if wanted in matches or len(matches) == 1:
-            return self.folder / ((wanted if wanted in matches else matches[0]) + _SUFFIX)
+            return files[wanted if wanted in matches else matches[0]]
         if not identities:
             raise UsageError(f"no finding {prefix}: there is none in {self.folder}; see --findings")
         if matches:

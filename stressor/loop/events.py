@@ -12,6 +12,7 @@ __all__ = [
     "Event",
     "FindingFound",
     "Progress",
+    "RegressionsReplayed",
     "RunFinished",
     "RunStarted",
     "Statistics",
@@ -83,6 +84,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class RegressionsReplayed:
+    """The promoted findings of a target were replayed, before anything is drawn for it: by id those that
+    are fixed, those that failed (each follows as a finding, once), and why others could not be replayed."""
+
+    target: str
+    fixed: tuple[str, ...]
+    failed: tuple[str, ...]
+    errors: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FindingFound:
     """A new finding, shrunk."""
 
@@ -134,6 +146,7 @@ class RunFinished:
 Event: TypeAlias = (
     RunStarted
     | TargetStarted
+    | RegressionsReplayed
     | Progress
     | FindingFound
     | TargetBroke

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 __all__ = [
     "Argument",
@@ -22,6 +22,7 @@ __all__ = [
     "Trace",
     "argument_from_json",
     "argument_to_json",
+    "is_trace",
     "step_from_json",
     "step_to_json",
     "trace_from_json",
@@ -69,6 +70,15 @@ class Cycle:
 
 Step: TypeAlias = Operation | Cycle
 Trace: TypeAlias = tuple[Step, ...]
+
+
+def is_trace(given: object) -> TypeGuard[Sequence[Step]]:
+    """Return whether something is a sequence of operations and cycles, and not one of these itself."""
+    return (
+        isinstance(given, tuple | list)
+        and not isinstance(given, Operation)
+        and all(isinstance(step, Operation | Cycle) for step in given)
+    )
 
 
 def step_to_json(step: Step) -> object:

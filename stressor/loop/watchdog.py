@@ -27,6 +27,8 @@ class Watchdog:
         self.seconds = seconds
         self.beats = 0
         self.inside = False
+        self.hung = False
+        """Whether it ever had to end something."""
         self._seen = -1
         self._armed = False
 
@@ -70,6 +72,7 @@ class Watchdog:
                 self._seen = -1  # and the whole patience again, once the device goes on
                 return
             self.beats += 1
+            self.hung = True
             raise Hung(f"did not return within {self.seconds:g} s")
         self._seen = self.beats
 

@@ -14,7 +14,7 @@ from stressor.report.text import clean, listed
 if TYPE_CHECKING:
     import coverage
 
-    from stressor.plugin.collection import StressItem
+    from stressor.plugin.items import StressItem
     from stressor.plugin.measured import Measured
 
 __all__ = ["CoverageOfDevices", "register"]
@@ -46,7 +46,7 @@ class CoverageOfDevices:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Measure a stress test."""
-        from stressor.plugin.collection import StressItem
+        from stressor.plugin.items import StressItem
 
         if not isinstance(item, StressItem):
             return (yield)

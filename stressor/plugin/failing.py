@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -16,24 +16,24 @@ from stressor.loop.standstill import Standstill, stand_still
 from stressor.loop.target import TargetType
 from stressor.loop.watchdog import Watchdog
 from stressor.plugin.debugging import State, diverges_here
-from stressor.plugin.exploration import StressFailure
+from stressor.plugin.exploration import StressFailure, one_line
 from stressor.plugin.hooks import SEED
 from stressor.report.block import failure_block
 from stressor.report.text import clean
 from stressor.vmstate.live import same
 
-__all__ = ["fail", "failure_section", "one_line"]
+__all__ = ["fail", "failure_section"]
 
 _OURS: Final = Path(stressor.__file__).parent
 _HUNG_PATIENCE: Final = 0.25  # seconds for a device that is known to hang, to see where
 
 
-def fail(item: pytest.Item, model: TargetType, findings: Sequence[Finding], patience: float) -> NoReturn:
-    """Raise StressFailure: where `--pdb` is given, before the divergence of the first finding.
+def fail(item: pytest.Item, model: TargetType, failure: StressFailure, patience: float) -> NoReturn:
+    """Raise a failure: where `--pdb` is given, before the divergence of the first finding.
 
     What a device raised is brought back, as a finding only says it in words.
     """
-    failure = StressFailure(list(findings))
+    findings = failure.findings
     for finding in findings:
         if model.walks and finding.divergence.cause in (Cause.CRASHED, Cause.HUNG):
             still = _stand(model, finding, patience)
@@ -88,8 +88,7 @@ def failure_section(
     `whole` gives pytest's own account, for `--full-trace`. `declared` is where the device is.
     """
     failure = excinfo.value
-    blocks = [failure_block(finding, operations) for finding in failure.findings]
-    text = "\n".join(blocks if item.config.option.stressor_replay else [*blocks, _again(item.config)])
+    text = "\n".join(_blocks(item, failure, operations))
     if item.config.option.fulltrace:
         shown = whole()
         shown.addsection("stressor", text)
@@ -103,7 +102,7 @@ def failure_section(
     if crash is not None:
         file, line = declared
         crash.path, crash.lineno = str(file or item.path), (line or 0) + 1
-        crash.message = one_line(failure.findings)
+        crash.message = clean(str(failure))
     for identity, error in failure.raised.items():
         frames = _frames(error, item.config.option) if error is not None else ""
         if frames:
@@ -111,11 +110,14 @@ def failure_section(
     return shown
 
 
-def one_line(findings: Sequence[Finding]) -> str:
-    """Return findings in a line: the id, cause and field path of each."""
-    return "; ".join(
-        f"{finding.id} {finding.divergence.cause}: {clean(finding.divergence.first.path)}" for finding in findings
-    )
+def _blocks(item: pytest.Item, failure: StressFailure, operations: Sequence[Any]) -> Iterator[str]:
+    """Yield the blocks, and what else there is to say."""
+    for index, finding in enumerate(failure.findings):
+        heading = "Failing explicit example:\n" if index < failure.explicit else ""
+        yield heading + failure_block(finding, operations, replay=failure.replay)
+    yield from getattr(failure, "__notes__", ())
+    if not item.config.option.stressor_replay and failure.replay is None:
+        yield _again(item.config)
 
 
 def _again(config: pytest.Config) -> str:

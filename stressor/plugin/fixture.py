@@ -9,12 +9,11 @@ from typing import Final
 import pytest
 
 from stressor.device import Device
-from stressor.loop.cycle import Checks
 from stressor.loop.finding import Finding, Oracle
-from stressor.loop.investigate import investigate
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Step
 from stressor.loop.watchdog import Watchdog
+from stressor.plugin.explicit import findings_of
 from stressor.plugin.hooks import SEED
 from stressor.plugin.settings import configuration
 from stressor.report.block import failure_block
@@ -89,13 +88,8 @@ class Stress:
     def _on_trace(
         self, model: TargetType, trace: tuple[Step, ...], oracles: list[Oracle], watchdog: Watchdog
     ) -> Report:
-        with watchdog.watching():
-            divergences = investigate(model, trace, Checks(oracles), watchdog)
-        findings = tuple(
-            Finding(model.name, model.specification, 0, divergence, trace)
-            for divergence in divergences
-        )
-        return Report(model, findings, sum(not isinstance(step, tuple) for step in trace))
+        findings = findings_of(model, trace, oracles, watchdog)
+        return Report(model, tuple(findings), sum(not isinstance(step, tuple) for step in trace))
 
 
 def _class_of(target: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stressor.errors import UsageError
 from stressor.loop.finding import Oracle
-from stressor.loop.trace import ResetMode
+from stressor.loop.trace import ResetMode, Step, Trace, is_trace
 
 __all__ = ["StressTest", "stress_test"]
 
@@ -26,6 +26,7 @@ class StressTest:
     reset_modes: tuple[ResetMode, ...]
     cycles: int | None
     settings: object
+    examples: tuple[Trace, ...] = ()
     set_up: Callable[[Any], object] | None = None
 
     def __call__(self, set_up: Callable[[Any], object]) -> StressTest:
@@ -51,6 +52,7 @@ def stress_test(
     oracles: Sequence[str] = (),
     reset_modes: Sequence[str] = (),
     settings: object = None,
+    examples: Sequence[Sequence[Step]] = (),
 ) -> StressTest:
     """Return tests of a device, one for each oracle.
 
@@ -62,12 +64,24 @@ def stress_test(
 
     `target` is a device class, the result of `adapt`, or what the command line takes ("qemu:e1000").
     What is not given is what `[tool.stressor]` of pyproject.toml says. How many plans are run is
-    Hypothesis' `max_examples`, or what makes about `cycles`; `settings` are Hypothesis' own. Raises UsageError for an oracle or a reset mode that there is not.
+    Hypothesis' `max_examples`, or what makes about `cycles`; `settings` are Hypothesis' own. `examples`
+    are traces, each a list of operations and cycles, that every oracle is tried on before anything is
+    drawn; Hypothesis' `@example(trace)` above it does the same. Raises UsageError for an oracle or a
+    reset mode that there is not, and for what is no trace.
     """
     return StressTest(
         target, _chosen(Oracle, oracles, "oracle"), _chosen(ResetMode, reset_modes, "reset mode"),
-        cycles, settings,
+        cycles, settings, tuple(map(_trace, examples)),
     )  # fmt: skip
+
+
+def _trace(given: object) -> Trace:
+    if not is_trace(given):
+        raise UsageError(
+            f"examples: {given!r:.60} is no trace; give a list of traces, each a list of "
+            "Operation(...) and Cycle(...)"
+        )
+    return tuple(given)
 
 
 def _chosen(choices: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from stressor.loop.events import (
     Event,
     FindingFound,
     Progress,
+    RegressionsReplayed,
     RunFinished,
     RunStarted,
     TargetBroke,
@@ -90,6 +91,8 @@ class TerminalReport:
                 self._write(self._header(event))
             case TargetStarted():
                 self._targets.append(event.target)
+            case RegressionsReplayed():
+                self._write("\n" + "\n".join(_regressions(event)) + "\n")
             case Progress():
                 self._show(event)
             case FindingFound():
@@ -188,6 +191,18 @@ class TerminalReport:
             self._progress.stop()
         self._stream.write(text)
         self._stream.flush()
+
+
+def _regressions(event: RegressionsReplayed) -> Iterator[str]:
+    """Yield how many promoted findings were replayed, and the verdict of each."""
+    count = len(event.fixed) + len(event.failed) + len(event.errors)
+    yield f"{clean(event.target)}: {counted(count, 'promoted finding')} replayed"
+    yield from (f"  FAILED  {identity}" for identity in event.failed)
+    if event.fixed:
+        yield f"{'  FIXED':<10}{listed(event.fixed, 10)}"
+    for identity, problem in event.errors:
+        text = f"  ERROR   {clean(identity)}: {clean(problem)}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)
 
 
 def _by_kind(findings: Sequence[Finding]) -> Iterator[str]:

@@ -255,10 +255,8 @@ class Campaign:
             if fingerprint.id in self._known:
                 self._avoid(divergence)
                 continue
-            self._known.add(fingerprint.id)
-            self._fruitless = 0
             finding = self._finding(trace, divergence, raises)
-            self._repair(divergence, finding)
+            self.know(finding)
             yield finding
 
     def _avoid(self, divergence: Divergence) -> None:
@@ -331,8 +329,11 @@ class Campaign:
                 return replace(divergence, detail=detail)
         return divergence
 
-    def _repair(self, divergence: Divergence, finding: Finding) -> None:
-        """See to it that a bug that is known does not hide others from now on."""
+    def know(self, finding: Finding) -> None:
+        """Do not find it again, and see to it that it does not hide others from now on."""
+        self._known.add(finding.id)
+        self._fruitless = 0
+        divergence = finding.divergence
         name = without_indexes(divergence.first.path)
         bare = name.removeprefix(self._type.prefix)
         if divergence.oracle is Oracle.LOAD_IS_SILENT:

@@ -15,22 +15,38 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
-from hypothesis import HealthCheck, Phase, assume, find, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, example, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException, NoSuchExample
+from hypothesis.strategies import SearchStrategy
 
 from stressor.errors import UsageError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Source, Strategy
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Step, Trace
 
-__all__ = ["DURATIONS", "drawn_traces", "exploring", "operations", "polish", "traces", "values"]
+__all__ = [
+    "DURATIONS",
+    "Explored",
+    "SearchStrategy",
+    "any_of",
+    "drawn_traces",
+    "exploring",
+    "operations",
+    "operations_by",
+    "polish",
+    "traces",
+    "values",
+]
+
+T = TypeVar("T")
 
 DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 """Virtual time to let pass (ns), in both engines; each a bit more or less."""
 
+_DEADLINE = settings(deadline=200).deadline  # Hypothesis' own, unless it was set
 _ROUNDS = 4  # of polishing, each from the best so far
 _TOGETHER = 16  # values drawn in one go
 
@@ -122,6 +138,21 @@ def operations(kind: OperationType) -> st.SearchStrategy[Operation]:
     return st.tuples(*sources).map(lambda drawn: Operation(kind.name, kind.leading + drawn))
 
 
+def operations_by(kind: OperationType, make: Callable[[Operation], T]) -> st.SearchStrategy[T]:
+    """Return what `make` makes of the operations of one kind as a strategy."""
+
+    @st.composite
+    def made(draw: Callable[[st.SearchStrategy[Operation]], Operation]) -> T:
+        return make(draw(operations(kind)))  # mapped, it would be printed as the call
+
+    return made()
+
+
+def any_of(strategies: Sequence[st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """Return what any of the strategies draws."""
+    return st.one_of(*strategies)
+
+
 def traces(
     target_type: TargetType, reset_modes: Sequence[ResetMode], *, longest: int = 60
 ) -> st.SearchStrategy[Trace]:
@@ -143,39 +174,70 @@ def traces(
     return trace()
 
 
+class Explored(NamedTuple):
+    """A Hypothesis test; whether what failed in earlier runs is tried first, and whether to shrink."""
+
+    test: Callable[[], None]
+    reuses: bool
+    shrinks: bool
+
+
 def exploring(
     name: str,
-    check: Callable[[int], None],
+    check: Callable[[Any], None],
     *,
     numbers: int,
+    argument: Callable[[int], object],
+    pinned: Sequence[Trace],
     given_settings: object,
     examples: int | None,
     given_seed: int | None,
+    insisting: bool,
     carried: Mapping[str, object],
-) -> Callable[[], None]:
-    """Return a Hypothesis test that gives `check` numbers below `numbers`, as often as settings say.
+) -> Explored:
+    """Return a Hypothesis test that gives `check` what `argument` makes of numbers below `numbers`, as
+    often as settings say.
 
-    `name` is what it is called, in its database too. `given_settings` are the user's own; else those of
-    the profile hold, without a deadline, and with `examples` as the most that are tried, if given.
-    `carried` is what decorators left on the user's function.
+    A number is not simpler for being smaller, so shrinking is left to whoever knows what it stands for.
+    `name` is what it is called, in its database too. `pinned` are explicit examples. `given_settings`
+    are the user's own; else those of the profile hold, with `examples` as the most that are tried, if
+    given. Hypothesis' own deadline is none, as a plan is many operations. `carried` is what decorators
+    left on the user's function. `given_seed` makes way for the user's `seed` and `derandomize` unless
+    it is `insisting`; then nothing that was kept of earlier runs takes part, as with Hypothesis' own.
     Raises UsageError for what are no settings.
     """
     if given_settings is not None and not isinstance(given_settings, settings):
         raise UsageError(f"settings={given_settings!r:.60}: give hypothesis.settings(...)")
+    if given_settings is not None and any(key.endswith("settings_applied") for key in carried):
+        raise UsageError("settings were given twice; leave out @settings, or settings=")
+    decorated = (value for value in carried.values() if isinstance(value, settings))
+    chosen = given_settings or next(decorated, None)
+    if chosen is None:
+        chosen = settings() if examples is None else settings(max_examples=examples)
+    if chosen.deadline == _DEADLINE:
+        chosen = settings(chosen, deadline=None)
+    phases = chosen.phases
+    chosen = settings(chosen, phases=set(phases) - {Phase.shrink, Phase.explain})
+    if insisting:
+        chosen = settings(chosen, database=None, derandomize=False)
+    _decoder()  # which may not be made within a test
 
-    def test(plan: int) -> None:
+    @st.composite
+    def plans(draw: Callable[[st.SearchStrategy[int]], int]) -> object:
+        return argument(draw(st.integers(0, numbers - 1)))  # mapped, it would be printed as the call
+
+    def test(plan: object) -> None:
         check(plan)
 
     test.__name__ = test.__qualname__ = re.sub(r"\W", "_", name)
-    vars(test).update(carried)
-    wrapped = given(plan=st.integers(0, numbers - 1))(test)
-    if given_settings is None and not carried:
-        given_settings = settings(deadline=None)
-        if examples is not None:
-            given_settings = settings(given_settings, max_examples=examples)
-    if given_settings is not None:
-        wrapped = given_settings(wrapped)
-    return wrapped if given_seed is None else seed(given_seed)(wrapped)
+    vars(test).update({key: value for key, value in carried.items() if "settings" not in key})
+    wrapped = given(plan=plans())(test)
+    for trace in reversed(pinned):
+        wrapped = example(trace)(wrapped)
+    own = chosen.derandomize or any("seed" in key and value is not None for key, value in carried.items())
+    if given_seed is not None and (insisting or not own):
+        wrapped = seed(given_seed)(wrapped)  # settings come after it, as it takes away the database
+    return Explored(chosen(wrapped), Phase.reuse in phases and not insisting, Phase.shrink in phases)
 
 
 def drawn_traces(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from stressor.errors import TargetError
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Divergence, Finding, Oracle
 from stressor.loop.investigate import investigate
-from stressor.loop.operations import Kinds
+from stressor.loop.operations import Kinds, OperationType
 from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import Operation, Step
 from stressor.loop.watchdog import Watchdog
 from stressor.loop.written import last_written
 
-__all__ = ["replay"]
+__all__ = ["check_operations", "replay", "unknown_operation"]
 
 
 def replay(
@@ -28,13 +28,7 @@ def replay(
     """
     if isinstance(target, RunsItself):
         return target.replay(finding)
-    kinds = Kinds(target.operations)
-    for operation in _operations(finding.trace):
-        if kinds.of(operation) is None:
-            raise TargetError(
-                f"{finding.id}: {target.name} no longer takes the operation {operation.name!r}; "
-                "replay it on the version that it was found on"
-            )
+    check_operations(finding, target)
     watchdog = Watchdog(batch_timeout)
     with watchdog.watching():
         found = investigate(target, finding.trace, Checks(list(Oracle)), watchdog)
@@ -46,7 +40,25 @@ def replay(
     return replace(divergence, last_written=written)
 
 
-def _operations(steps: tuple[Step, ...]) -> Iterator[Operation]:
+def check_operations(finding: Finding, target: TargetType | RunsItself) -> None:
+    """Raise TargetError when a target no longer takes an operation of the trace."""
+    operation = unknown_operation(finding.trace, target.operations)
+    if operation is not None:
+        raise TargetError(
+            f"{finding.id}: {target.name} no longer takes the operation {operation.name!r}; "
+            "replay it on the version that it was found on"
+        )
+
+
+def unknown_operation(
+    trace: Sequence[Step], operations: Sequence[OperationType]
+) -> Operation | None:
+    """Return the first operation of a trace that is of none of the kinds, None when all are."""
+    kinds = Kinds(operations)
+    return next((step for step in _operations(trace) if kinds.of(step) is None), None)
+
+
+def _operations(steps: Sequence[Step]) -> Iterator[Operation]:
     for step in steps:
         if isinstance(step, Operation):
             yield step

@@ -25,6 +25,7 @@ from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.plan import EngineName
+from stressor.search.regressions import Promoted, replay_promoted
 
 __all__ = ["run"]
 
@@ -44,11 +45,13 @@ def run(
     stop: Callable[[], bool],
     shrink: bool = True,
     engine: EngineName = EngineName.SEEDED,
+    promoted: Promoted = lambda name, specification: iter(()),
 ) -> Iterator[Event]:
     """Run one campaign on each target; yield RunStarted first and RunFinished last.
 
     `cycles` bounds each campaign, `seconds` the whole run (shared out evenly); at least one has to
-    be given. `stop` is asked between plans. A target that breaks the harness ends its own campaign
+    be given. `stop` is asked between plans. What `promoted` gives is replayed first; what of it still
+    fails is found, and what cannot be replayed counts as broken. A target that breaks the harness ends its own campaign
     only. Time decides when a campaign ends, and nothing else.
     """
     chosen = [oracle for oracle in Oracle if oracle in oracles or oracle is Oracle.RUNS_ALONE]
@@ -88,6 +91,16 @@ def run(
                     watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
                 )
                 notes = target.notes
+            verdicts, known = replay_promoted(target, promoted, chosen, batch_timeout, stop)
+            if verdicts.fixed or verdicts.failed or verdicts.errors:
+                yield verdicts
+            broken += [f"{target.name}::{identity}" for identity, _ in verdicts.errors]
+            for failed in known:
+                findings += 1
+                found.append(failed.id)
+                if isinstance(campaign, Campaign):
+                    campaign.know(failed)
+                yield FindingFound(failed)
             for finding in campaign.run(cycles):
                 now = monotonic()
                 if finding is not None:

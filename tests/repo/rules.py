@@ -45,6 +45,8 @@ LAYERS = {
 
 LONGEST = {"stressor": 400, "devices": 520}
 HYPOTHESIS_FILE = "stressor/search/hypothesis_engine.py"
+STATE_MACHINE = "stressor/plugin/state_machine.py"
+"""What it makes is a state machine of Hypothesis', and names its decorators."""
 DRIVERS = "stressor/targets/qemu/drivers/"
 """Drivers are what an author writes, so they name strategies as a device does."""
 PRINTING = ("stressor/cli/", "stressor/report/")
@@ -183,16 +185,18 @@ def name_no_machine(source: Source) -> list[str]:
 
 
 def use_hypothesis_in_one_file(source: Source) -> list[str]:
-    """Within `stressor` one file imports Hypothesis, and drivers; they use public names only."""
+    """Within `stressor` one file imports Hypothesis, and a state machine, and drivers; they use public names only."""
     if not source.path.startswith("stressor/"):
         return []
     found = []
     for statement, module, name in source.imports():
         if module.split(".")[0] != "hypothesis":
             continue
-        if source.path != HYPOTHESIS_FILE and not source.path.startswith(DRIVERS):
+        if source.path not in (HYPOTHESIS_FILE, STATE_MACHINE) and not source.path.startswith(DRIVERS):
             found.append(source.at(statement, f"imports hypothesis; only {HYPOTHESIS_FILE} may"))
-        public = {"hypothesis", "hypothesis.strategies", "hypothesis.errors", "hypothesis.database"}
+        public = {
+            "hypothesis", "hypothesis.strategies", "hypothesis.errors", "hypothesis.database", "hypothesis.stateful",
+        }  # fmt: skip
         if module not in public or (name or "").startswith("_"):
             found.append(source.at(statement, f"{module} {name or ''} is not public in Hypothesis"))
     names = {"hypothesis"} | {

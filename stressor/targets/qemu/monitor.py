@@ -128,9 +128,9 @@ class _Client(QMPClient):
         return msg
 
     def _cb_inbound(self, msg: Message) -> Message:
-        if msg.get("event") == "RESET" and self.was_reset is not None and _is_ours(msg):
-            if not self.was_reset.done():
-                self.was_reset.set_result(None)
+        waiting = self.was_reset is not None and not self.was_reset.done()
+        if waiting and msg.get("event") == "RESET" and _is_ours(msg):
+            self.was_reset.set_result(None)
         return msg
 
 
