@@ -6,7 +6,7 @@ import io
 import pdb
 import signal
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -90,20 +90,20 @@ def test_a_tracer_in_the_middle_of_its_work_is_let_finish() -> None:
     assert finished == [1]
 
 
-class Reader(io.StringIO):
+class Reader:
     """A terminal at which somebody takes longer than the patience of any watchdog."""
 
-    def readline(self, size: int = -1, /) -> str:
+    def readline(self) -> str:
         for _ in range(3):
             signal.raise_signal(signal.SIGALRM)
-        return super().readline(size)
+        return "continue\n"
 
 
 def test_somebody_at_the_prompt_of_a_debugger_may_take_his_time() -> None:
     reached = []
 
     def stops_in_the_device() -> None:
-        debugger = pdb.Pdb(stdin=Reader("continue\n"), stdout=io.StringIO(), nosigint=True, readrc=False)
+        debugger = pdb.Pdb(stdin=cast("io.StringIO", Reader()), stdout=io.StringIO(), nosigint=True, readrc=False)
         debugger.set_trace()
         reached.append(1)
 
@@ -114,4 +114,4 @@ def test_somebody_at_the_prompt_of_a_debugger_may_take_his_time() -> None:
 
 def test_without_a_debugger_the_same_is_a_hang() -> None:
     with pytest.raises(Hung), inside_a_device(1000.0).watching():
-        Reader("continue\n").readline()
+        Reader().readline()
