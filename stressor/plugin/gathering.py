@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import pytest
 
-from stressor.config import load
 from stressor.errors import RecordError, StressorError
 from stressor.findings.store import Store
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding
 from stressor.plugin.hooks import SEED
 from stressor.plugin.outcome import Shown, read
+from stressor.plugin.settings import configuration
 from stressor.report.github import GitHub, Place, place_of
 from stressor.report.text import WIDTH, clean, counted, middle
 
@@ -32,7 +32,7 @@ class Gathering:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config: Final = config
-        self._store = Store(load({}, folder=config.rootpath).findings)
+        self._store = Store(configuration(config).findings)
         self._devices: dict[str, Statistics] = {}
         self._found: dict[str, Shown] = {}
         self._places: dict[str, Place] = {}

@@ -128,9 +128,9 @@ class _Client(QMPClient):
         return msg
 
     def _cb_inbound(self, msg: Message) -> Message:
-        waiting = self.was_reset is not None and not self.was_reset.done()
-        if waiting and msg.get("event") == "RESET" and _is_ours(msg):
-            self.was_reset.set_result(None)
+        waits = self.was_reset
+        if waits is not None and not waits.done() and msg.get("event") == "RESET" and _is_ours(msg):
+            waits.set_result(None)
         return msg
 
 
