@@ -128,9 +128,9 @@ class _Client(QMPClient):
         return msg
 
     def _cb_inbound(self, msg: Message) -> Message:
-        if msg.get("event") == "RESET" and self.was_reset is not None and _is_ours(msg):
-            if not self.was_reset.done():
-                self.was_reset.set_result(None)
+        done = self.was_reset
+        if done is not None and msg.get("event") == "RESET" and _is_ours(msg) and not done.done():
+            done.set_result(None)
         return msg
 
 

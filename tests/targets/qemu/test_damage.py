@@ -7,7 +7,17 @@ import pytest
 from stressor.errors import StreamError
 from stressor.targets.qemu.damage import Damaged, damage, damages_of
 from stressor.vmstate.stream import Stream
-from tests.vmstate.stream.samples import description, device, field, full, header, parsed, read, small, stored
+from tests.vmstate.stream.samples import (
+    description,
+    device,
+    field,
+    full,
+    header,
+    parsed,
+    read,
+    small,
+    stored,
+)
 
 BODY = b"\1\2\3"
 
