@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stressor.targets.qemu.discovery import Layout
-from stressor.targets.qemu.process import ALWAYS
+from stressor.targets.qemu.process import always
 from stressor.targets.qemu.storage import Storage
 
 __all__ = ["BareQemu"]
@@ -32,7 +32,7 @@ class BareQemu(AbstractContextManager["BareQemu"]):
         with monitor, qtest:
             self._process = subprocess.Popen(
                 [
-                    layout.binary.path, *ALWAYS, "-m", layout.memory, *drive, *layout.arguments, *more,
+                    layout.binary.path, *always(layout.binary, layout.arguments), "-m", layout.memory, *drive, *layout.arguments, *more,
                     "-chardev", f"socket,id=monitor,fd={monitor.fileno()}",
                     "-mon", "chardev=monitor,mode=control",
                     "-chardev", f"socket,id=qtest,fd={qtest.fileno()}",

@@ -45,7 +45,7 @@ def test_a_line_names_the_findings_at_the_device(lost: pytest.Pytester) -> None:
     result = lost.runpytest(*LOST, "--tb=line")
 
     place = "*devices?forgetful.py:6: "
-    result.stdout.fnmatch_lines([f"{place}F-6981e976 never saved: forgetful/0.first"])
+    result.stdout.fnmatch_lines([f"{place}first: never saved (F-6981e976)"])
     result.stdout.no_fnmatch_line("*first divergence*")
 
 
@@ -54,7 +54,7 @@ def test_without_tracebacks_the_summary_still_names_the_findings(project: pytest
 
     result.stdout.no_fnmatch_line("*first divergence*")
     result.stdout.fnmatch_lines(
-        ["    stressor replay F-*", "FAILED devices/forgetful.py::forgetful::load-restores - F-*"]
+        ["    stressor replay F-*", "FAILED devices/forgetful.py::forgetful::load-restores - first, second: never*"]
     )
 
 

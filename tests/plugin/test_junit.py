@@ -21,7 +21,7 @@ def test_seed_and_replay_line_are_in_the_text(project: pytest.Pytester) -> None:
     assert failure is not None
     assert "Explored with --stressor-seed 1" in (failure.text or "")
     assert "    stressor replay F-6981e976" in (failure.text or "")
-    assert (failure.get("message") or "").startswith("F-")
+    assert (failure.get("message") or "").startswith("first, second: never saved (F-")
     assert "\n" not in (failure.get("message") or "")
 
 

@@ -128,9 +128,9 @@ class _Client(QMPClient):
         return msg
 
     def _cb_inbound(self, msg: Message) -> Message:
-        waits = self.was_reset
-        if waits is not None and not waits.done() and msg.get("event") == "RESET" and _is_ours(msg):
-            waits.set_result(None)
+        done = self.was_reset
+        if done is not None and msg.get("event") == "RESET" and _is_ours(msg) and not done.done():
+            done.set_result(None)
         return msg
 
 
