@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from operator import attrgetter
 from time import monotonic
 
@@ -24,7 +23,7 @@ from stressor.loop.written import last_written
 from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
 from stressor.search.seeded import SeededEngine
-from stressor.search.shrink import shrink, shrink_by_tries
+from stressor.search.shrink import shrink_on
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
@@ -33,7 +32,7 @@ _IDLE = 100  # plans in a row without a single cycle, as every one crashed at on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
-_HUNG_BUDGET = 24  # the same for a trace that hangs, where each try waits for the watchdog
+_HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
 _MODE = attrgetter("mode")
@@ -290,12 +289,14 @@ class Campaign:
             return next(same, None)
 
         hung = divergence.cause is Cause.HUNG
+        # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
+        dear = hung or (divergence.cause is Cause.NONDETERMINISTIC and not self._type.walks)
         patience = min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds
         written = None
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
-                    trace = self._shrunk(trace, matching, _HUNG_BUDGET if hung else self._tries)
+                    trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries)
                     divergence = matching(trace) or divergence
             written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
         divergence = replace(divergence, last_written=written)
@@ -303,21 +304,6 @@ class Campaign:
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,
         )
-
-    def _shrunk(
-        self, trace: Trace, matching: Callable[[Trace, TargetType], Divergence | None], budget: int
-    ) -> Trace:
-        """Make a trace small: where a new device is dear, by tries on such as are used again."""
-        used = self._type.reusing()
-
-        def fails(candidate: Trace, among: TargetType = self._type) -> bool:
-            return matching(candidate, among) is not None
-
-        if used is None:
-            return shrink(trace, fails, budget, self._type.parts)
-        with closing(used):
-            tries = partial(fails, among=used)
-            return shrink_by_tries(trace, tries, fails, budget, self._type.parts)
 
     def _accompanied(self, divergence: Divergence) -> Divergence:
         """Say when the smallest trace also loses a field that an earlier finding lost: one may follow

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 
+from stressor.loop.target import TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 
-__all__ = ["shrink", "shrink_by_tries", "simpler"]
+__all__ = ["shrink", "shrink_by_tries", "shrink_on", "simpler"]
 
 _SHORT = 12  # steps that Hypothesis can finish; chunk removal does the rest in a hundredth of the time
 _ROUNDS = 4
@@ -38,6 +41,24 @@ def shrink(
 
         trace = polish(trace, simpler, attempt)
     return trace
+
+
+def shrink_on(
+    target: TargetType, trace: Trace, matching: Callable[[Trace, TargetType], object], budget: int
+) -> Trace:
+    """Shrink a trace for which `matching` gives something on a target, and None for what is not the same.
+
+    Where a new device is dear, by tries on such as are used again.
+    """
+
+    def fails(candidate: Trace, among: TargetType = target) -> bool:
+        return matching(candidate, among) is not None
+
+    used = target.reusing()
+    if used is None:
+        return shrink(trace, fails, budget, target.parts)
+    with closing(used):
+        return shrink_by_tries(trace, partial(fails, among=used), fails, budget, target.parts)
 
 
 def shrink_by_tries(

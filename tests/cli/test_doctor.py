@@ -13,7 +13,7 @@ from tests.cli.conftest import CommandLine
 FAKE = """#!/bin/sh
 case "$*" in
     --version) echo "QEMU emulator version 9.9.9 (a fake)" ;;
-    "-accel help") echo "Accelerators supported in QEMU binary:"; echo tcg; echo qtest ;;
+    *"-accel qtest,help") echo "-accel qtest,help: Property 'qtest-accel.help' not found" >&2 ;;
     "-machine help") echo "Supported machines are:"; echo "one  the first"; echo "two  the second" ;;
 esac
 """

@@ -110,7 +110,9 @@ def test_the_installed_qemu_dumps_what_is_stored_whatever_the_machine(
     live = live_dump(target, machine, tmp_path)
 
     assert live.machine == machine
-    assert check_dumps(stored, live).differences == ()
+    found = check_dumps(stored, live).differences
+    # optional modules, such as qemu-system-modules-opengl, add devices to what was stored without them
+    assert [each for each in found if each.kind is not Kind.NEW_SECTION] == []
 
 
 # Between 7.2 and 10.0; what a real migration does there is in docs/check.md.

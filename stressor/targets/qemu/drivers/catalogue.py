@@ -30,6 +30,18 @@ from stressor.targets.qemu.drivers.smbus import PcSmbus
 from stressor.targets.qemu.drivers.spi import Pl022
 from stressor.targets.qemu.drivers.spi_flash import AspeedFlash, ImxFlash, NpcmFlash
 from stressor.targets.qemu.drivers.symbios import Symbios53C8xx
+from stressor.targets.qemu.drivers.timers import (
+    AspeedTimer,
+    Bcm2835SystemTimer,
+    CmsdkDualTimer,
+    Hpet,
+    ImxEpit,
+    ImxGpt,
+    MpTimer,
+    NpcmTimer,
+    Pl031,
+    Sp804,
+)  # fmt: skip
 from stressor.targets.qemu.drivers.usb_hosts import Ehci, Ohci, Uhci
 from stressor.targets.qemu.drivers.virtio.catalogue import VIRTIO
 from stressor.targets.qemu.drivers.xhci import Xhci
@@ -47,6 +59,7 @@ SHIPPED: Final[tuple[type[Driver], ...]] = (
     AspeedFlash, ImxFlash, NpcmFlash, Pl022,
     Pit, PicPair, I8237, I8042, Pl050,
     Pl080, Bcm2835Dma, Hda,
+    AspeedTimer, Bcm2835SystemTimer, CmsdkDualTimer, Hpet, ImxEpit, ImxGpt, MpTimer, NpcmTimer, Pl031, Sp804,
     Ehci, Ohci, Uhci, Xhci,
 )  # fmt: skip
 """Every driver that is chosen by itself where it fits."""
