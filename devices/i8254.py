@@ -82,9 +82,10 @@ class Counter:
 
     @property
     def period(self) -> int:
-        """The count in clocks; in BCD its digits are decimal ones."""
+        """The count in clocks; in BCD its digits are decimal ones. After a load it is worked with before
+        anybody has checked it."""
         if not self.bcd:
-            return self.count
+            return self.count if 0 < self.count <= 0x10000 else 0x10000
         return int(f"{self.count & 0xFFFF:x}".translate(_DECIMAL)) or 10_000
 
     def clocks(self, now: int) -> int:

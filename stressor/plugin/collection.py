@@ -24,7 +24,17 @@ from stressor.targets.qemu.specification import PREFIX
 __all__ = ["StressDevice", "StressFile", "replays", "without_file"]
 
 
-class StressFile(pytest.File):
+class _Collector(pytest.Collector):
+    """What says in a line why it cannot be collected."""
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """Return the problem and its cure, and nothing of the harness' own stack."""
+        if isinstance(excinfo.value, StressorError) and not self.config.option.fulltrace:
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+
+class StressFile(_Collector, pytest.File):
     """A file with devices, collected because `--stressor` names it."""
 
     def collect(self) -> Iterator[pytest.Collector]:
@@ -34,7 +44,7 @@ class StressFile(pytest.File):
             yield StressDevice.from_parent(self, name=model.name, test=stress_test(""), model=model)
 
 
-class StressDevice(pytest.Collector):
+class StressDevice(_Collector):
     """A device; its items are the oracles."""
 
     def __init__(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SEED"]
 
 _LAST = "stressor/seed"
+_GIVEN = pytest.Config.ArgsSource.ARGS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,9 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register(config)
     files = [target for target in config.option.stressor_targets if is_path(target)]
-    config.args.extend(file for file in files if file not in config.args)
-    if config.option.stressor_replay:
-        config.args[:] = []
+    chosen = config.option.stressor_targets or config.option.stressor_replay
+    if config.option.stressor_replay or (chosen and config.args_source is not _GIVEN):
+        config.args[:] = []  # `testpaths` are what is run when nothing else is named
+    if not config.option.stressor_replay:
+        config.args.extend(file for file in files if file not in config.args)
 
 
 SEED: pytest.StashKey[int | None] = pytest.StashKey()

@@ -172,3 +172,18 @@ def test_what_makes_no_sense_is_refused(
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+def test_a_device_that_cannot_be_collected_is_told_in_a_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_gone="""
+        from stressor import stress_test
+        test_gone = stress_test("gone.py::Device")
+        """
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["no such file or folder: gone.py*"])
+    result.stdout.no_fnmatch_line("*stressor?plugin*")

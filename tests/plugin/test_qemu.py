@@ -96,7 +96,7 @@ def test_items_are_skipped_with_the_reason_where_there_is_no_binary(
         test_card = stress_test("qemu:e1000", oracles=["load-restores"])
         """
     )
-    result = project.runpytest_subprocess("-rs", "--stressor", "qemu:edu", *arguments)
+    result = project.runpytest_subprocess("-rs", "--stressor", "qemu:edu", "test_network.py", *arguments)
 
     result.assert_outcomes(skipped=8)
     result.stdout.fnmatch_lines(
