@@ -27,7 +27,9 @@ __all__ = ["StressDevice", "StressFile", "replays", "without_file"]
 class _Collector(pytest.Collector):
     """What says in a line why it cannot be collected."""
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(  # type: ignore[override]  # as pytest's own collectors do
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> Any:
         """Return the problem and its cure, and nothing of the harness' own stack."""
         if isinstance(excinfo.value, StressorError) and not self.config.option.fulltrace:
             return str(excinfo.value)
