@@ -89,7 +89,7 @@ class Comparator:
         return LOWLATEST if self.configuration & NARROW else ALL_ONES
 
     def configure(self, value: int) -> None:
-        """Tn_INT_ROUTE_CNF: "if the value is not supported, then the value read back will not match"."""
+        """Take what can be written: of Tn_INT_ROUTE_CNF only a route that there is, as software reads back."""
         route = value & ROUTE if value & ROUTE == ROUTED else 0
         self.configuration = TIMER_CAPABILITIES | route | value & WRITABLE
         self.comparator &= self.mask
@@ -120,7 +120,7 @@ class Comparator:
             self.timer.cancel()
 
     def matched(self) -> None:
-        """2.3.9.2.2: "the value in the register is increased by the last value written to it"."""
+        """2.3.9.2.2: a match adds what was last written to the register."""
         if self.configuration & PERIODIC:
             self.comparator = self.comparator + self.period & self.mask
 
@@ -243,7 +243,7 @@ class HPET(Device):
             self.status |= bit
             self._drive()
             return
-        self.status &= ~bit  # "if set to edge-triggered mode, this bit should be ignored"
+        self.status &= ~bit  # 2.3.6: of no meaning in edge mode
         line = self._line(comparator)
         if line is not None and comparator.configuration & INTERRUPTS and not line.level:
             line.set(1)
@@ -252,7 +252,7 @@ class HPET(Device):
     # interrupts
 
     def _line(self, comparator: Comparator) -> Line | None:
-        """2.3.5: which interrupt a timer causes."""
+        """Which interrupt a timer causes: 2.3.5 (LEG_RT_CNF), 2.3.8 (Tn_INT_ROUTE_CNF)."""
         if self.configuration & LEGACY and comparator.number < 2:
             return (self.irq0, self.irq8)[comparator.number]
         return self.irq2 if comparator.configuration & ROUTE == ROUTED else None
@@ -324,9 +324,9 @@ class HPET(Device):
         elif offset == CONFIGURATION:
             self._configure(self.configuration & ~written | value)
         elif offset == STATUS:
-            self.status &= ~value  # level triggered: "writing a 1 clears it"
+            self.status &= ~value  # 2.3.6: writing a 1 clears it
         elif offset == COUNTER and not self.configuration & ENABLED:
-            self.held = self.held & ~written | value  # "only while the counter is halted"
+            self.held = self.held & ~written | value  # 2.3.7: to be written only while it is halted
         self._drive()
 
     def _configure(self, value: int) -> None:
@@ -334,7 +334,7 @@ class HPET(Device):
         counter = self.counter
         self.configuration = value & (ENABLED | LEGACY)
         if not value & ENABLED:
-            self.held, self.offset = counter, 0  # statuses stay: "must not be cleared"
+            self.held, self.offset = counter, 0  # 2.3.5: statuses stay
             for comparator in self.comparators:
                 comparator.timer.cancel()
         elif not before & ENABLED:

@@ -53,7 +53,7 @@ ANY: Final = 0xC0  # "don't care" in an alarm byte: this and above
 AFTERNOON: Final = 0x80  # in the hours of 12-hour mode
 BEFORE_UPDATE: Final = 244_000  # ns for which UIP is 1 before an update: t BUC
 UPDATE: Final = {0x00: 248_000, 0x10: 248_000, 0x20: 1_984_000}
-"""How long an update takes, in ns, by the divider bits: t UC, table 5."""
+"""How long an update takes, in ns, by the divider bits: t UC, table 6."""
 
 
 class MC146818(Device):
@@ -127,7 +127,7 @@ class MC146818(Device):
 
     @reset_pin.on_change
     def _reset_pin(self, level: int) -> None:
-        """RESET going low: "clock, calendar and RAM are not affected"."""
+        """RESET going low, which does nothing to clock, calendar and RAM."""
         if not level:
             self.memory[B] &= ~(PERIODIC_ENABLED | ALARM_ENABLED | UPDATE_ENABLED | SQUARE_WAVE)
             self.memory[C] = 0
@@ -217,7 +217,7 @@ class MC146818(Device):
             self._bring_up_to_date()
         self.memory[A] = value & ~UPDATING
         if self._dividing and not dividing:
-            self._begin(SECOND // 2)  # "the first update cycle begins one-half second later"
+            self._begin(SECOND // 2)  # register A, DV: where the first update is half a second off
             self.periodic_timer.cancel()
         self._take_rate()
         self._await_update()
@@ -225,7 +225,7 @@ class MC146818(Device):
     def _write_b(self, value: int) -> None:
         before = self.memory[B]
         if value & SET:
-            value &= ~UPDATE_ENABLED  # "the SET bit going high clears the UIE bit"
+            value &= ~UPDATE_ENABLED  # register B, UIE: SET going high clears it
         if self._running:
             now, weekday = self._moment()
             self._put(now, weekday)
@@ -250,7 +250,7 @@ class MC146818(Device):
         self.irq.set(flags & REQUEST)
 
     def _take_rate(self) -> None:
-        """Wait for the next edge of the tap that RS3 to RS0 select (table 4): in 32768ths of a second."""
+        """Wait for the next edge of the tap that RS3 to RS0 select (table 5): in 32768ths of a second."""
         divider, rate = self.memory[A] & DIVIDER, self.memory[A] & RATE
         if divider == SLOWEST_DIVIDER and rate in (1, 2):
             rate += 7

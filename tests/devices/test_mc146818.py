@@ -158,7 +158,7 @@ def test_an_alarm_comes_whenever_its_bytes_match(
 
 
 @pytest.mark.parametrize(("rate", "hertz"), [(1, 256), (2, 128), (3, 8192), (6, 1024), (15, 2)])
-def test_the_periodic_interrupt_comes_as_often_as_table_4_says(rate: int, hertz: int) -> None:
+def test_the_periodic_interrupt_comes_as_often_as_table_5_says(rate: int, hertz: int) -> None:
     clock = MC146818()
     clock.write(rtc.A, 0x20 | rate)
     clock.write(rtc.B, rtc.PERIODIC_ENABLED)
