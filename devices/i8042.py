@@ -103,6 +103,7 @@ class I8042(Device):
                 ],
             ),
         ],
+        validate=[vm.Validate("a byte is from the keyboard, the mouse or the controller", "source in (0, 1, 2, 4)")],
         post_load=lambda controller, version: controller._loaded(),
         unsaved={"output_port_known": "is about a load, and only while it lasts"},
     )
@@ -179,7 +180,7 @@ class I8042(Device):
         if not self.status & OUTPUT_FULL:
             source = self._next()
             if source:
-                self.source = source
+                self.source = OWN if source == OWN_AS_MOUSE else source
                 self.status |= OUTPUT_FULL | OUTPUT_FROM_MOUSE * (source in (FROM_MOUSE, OWN_AS_MOUSE))
             self._note_full()
         self._interrupt()

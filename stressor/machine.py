@@ -119,7 +119,7 @@ class Machine(Device):
             end.level = end.initial = source.level
         before = source._changed.ends if isinstance(source._changed, Wire) else ()
         source._changed = Wire((*before, *ends))
-        self.wiring.driven += ends
+        self.wiring.driven.extend(ends)
 
     def reset(self) -> None:
         """Reset every part, in the order of their declaration."""
