@@ -1,8 +1,9 @@
 """The core of a PC: the devices beside this file, wired as on its board.
 
 Source: IBM, "Personal Computer AT Technical Reference", March 1986, section 1, "System Interrupts" and the table
-of I/O addresses; for port 0x61 Intel's 82371FB (PIIX, order number 290550), 2.5.5.1. Interrupts are not left out
-where their devices are: a place that has none is an input of the interrupt controllers that anybody may drive.
+of I/O addresses; for port 0x61 Intel's 82371FB (PIIX, order number 290550), 2.5.5.1.
+
+Left out are the clock at input 8, and an HPET, which would drive `timer.enable` low: these inputs are free.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ PORTS: Final = {
 
 
 class PC(Machine):
-    """Interrupt controllers, DMA, timer, serial port, keyboard and mouse. Input 8 is a clock's, which is not here."""
+    """Interrupt controllers, DMA, timer, serial port, keyboard and mouse."""
 
     ram = Memory(MEMORY)
     interrupts = part(I8259Pair)

@@ -350,7 +350,7 @@ class PS2Mouse(Device):
             vm.i32("mouse_dz", attribute="z"),
             vm.u8("mouse_buttons", attribute="buttons"),
         ],
-        validate=[vm.Validate("the rates are four steps apart at most", "knocks < 4")],
+        validate=[vm.Validate("there are three ways to have begun", "knocks < 4")],
         post_load=lambda mouse, version: mouse._update(),
     )
 
