@@ -8,19 +8,21 @@
         def wire(self) -> None:
             self.connect(self.timer.irq, self.pic.ir0)
 
-What travels is the section of each part that has a `state`, in the order of their declaration.
+A part may be a machine as well. What travels is the section of each device that has a `state`, in the order
+of their declaration.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 from stressor.device import Device, Line, Memory
 from stressor.vmstate import Section
 
-__all__ = ["Machine", "Part", "part", "parts_of"]
+__all__ = ["Machine", "Part", "part", "part_at", "parts_of"]
 
 D = TypeVar("D", bound=Device)
 
@@ -52,12 +54,15 @@ class Wire:
 
 
 class Wiring:
-    """The inputs of a machine's parts that something drives."""
+    """The inputs of a machine's parts that something drives, and how the parts are called."""
 
     live_attributes: ClassVar[None] = None
 
-    def __init__(self) -> None:
-        self.driven: list[Line] = []
+    def __init__(self, prefix: str, driven: list[Line]) -> None:
+        self.prefix: Final = prefix
+        """What stands in front of the names of the parts: that of a machine within a machine, and a dot."""
+        self.driven: Final = driven
+        """Those of the whole machine, whichever of its machines has connected them."""
 
 
 class Machine(Device):
@@ -72,22 +77,28 @@ class Machine(Device):
 
     def __new__(cls, *args: object, **kwargs: object) -> Machine:
         self = cast("Machine", super().__new__(cls))
-        self.wiring = Wiring()
-        for name, declared in parts_of(cls):
+        self._assemble(Wiring("", []))
+        return self
+
+    def _assemble(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        for name, declared in _own_parts(type(self)):
             self.__dict__[name] = self._made(name, declared)
         self.wire()
-        return self
 
     def _made(self, name: str, declared: Part) -> Device:
         device = Device.__new__(declared.cls)
         device.clock, device.outputs = self.clock, self.outputs
+        prefix = f"{self.wiring.prefix}{name}."
         for attribute, value in vars(device).items():
             if isinstance(value, Line):
-                value.name = f"{name}.{value.name}"
+                value.name = prefix + value.name
                 value._outputs = self.outputs
             elif isinstance(value, Memory):
-                value.name, value._outputs = f"{name}.{attribute}", self.outputs
+                value.name, value._outputs = prefix + attribute, self.outputs
                 device.__dict__[attribute] = self.__dict__.get(attribute, value)
+        if isinstance(device, Machine):
+            device._assemble(Wiring(prefix, self.wiring.driven))
         device.__init__(**declared.arguments)  # type: ignore[misc]
         return device
 
@@ -108,16 +119,16 @@ class Machine(Device):
             end.level = end.initial = source.level
         before = source._changed.ends if isinstance(source._changed, Wire) else ()
         source._changed = Wire((*before, *ends))
-        self.wiring.driven += ends
+        self.wiring.driven.extend(ends)
 
     def reset(self) -> None:
         """Reset every part, in the order of their declaration."""
-        for name, _ in parts_of(type(self)):
+        for name, _ in _own_parts(type(self)):
             getattr(self, name).reset()
 
     @classmethod
     def sections(cls) -> Iterator[tuple[str, Section]]:
-        """Yield the name and the section of each part that has a state; instances of one section are counted."""
+        """Yield the path and the section of each device that has a state; instances of one section are counted."""
         instances: Counter[str] = Counter()
         for identifier, (name, declared) in enumerate(parts_of(cls)):
             state = getattr(declared.cls, "state", None)
@@ -127,7 +138,22 @@ class Machine(Device):
 
 
 def parts_of(cls: type[Machine]) -> list[tuple[str, Part]]:
-    """Return the parts of a machine by name, in the order of their declaration."""
+    """Return the parts of a machine by path, in the order of their declaration; below a machine are its own:
+    `pics`, `pics.first`."""
+    found = []
+    for name, declared in _own_parts(cls):
+        found.append((name, declared))
+        if issubclass(declared.cls, Machine):
+            found += [(f"{name}.{path}", inner) for path, inner in parts_of(declared.cls)]
+    return found
+
+
+def part_at(machine: Machine, path: str) -> Device:
+    """Return a machine's part by its path."""
+    return cast("Device", attrgetter(path)(machine))
+
+
+def _own_parts(cls: type[Machine]) -> list[tuple[str, Part]]:
     declared = {
         name: member
         for base in reversed(cls.__mro__)

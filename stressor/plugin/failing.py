@@ -17,7 +17,7 @@ from stressor.loop.target import TargetType
 from stressor.loop.watchdog import Watchdog
 from stressor.plugin.debugging import State, diverges_here
 from stressor.plugin.exploration import StressFailure, one_line
-from stressor.plugin.hooks import SEED
+from stressor.plugin.settings import seed_of
 from stressor.report.block import failure_block
 from stressor.report.text import clean
 from stressor.vmstate.live import same
@@ -122,7 +122,7 @@ def _blocks(item: pytest.Item, failure: StressFailure, operations: Sequence[Any]
 
 def _again(config: pytest.Config) -> str:
     """Return how to make the whole exploration again; the seed of a finding is that of its plans."""
-    seed = config.stash[SEED]
+    seed = seed_of(config)
     option = f"--stressor-seed {seed}" if seed is not None else f"--hypothesis-seed {config.getoption('--hypothesis-seed')}"
     return f"Explored with {option}\n"
 

@@ -14,8 +14,7 @@ from stressor.loop.target import TargetType
 from stressor.loop.trace import Step
 from stressor.loop.watchdog import Watchdog
 from stressor.plugin.explicit import findings_of
-from stressor.plugin.hooks import SEED
-from stressor.plugin.settings import configuration
+from stressor.plugin.settings import configuration, seed_of
 from stressor.report.block import failure_block
 from stressor.search.campaign import Campaign
 from stressor.targets.loader import model_for
@@ -79,7 +78,7 @@ class Stress:
         self, model: TargetType, cycles: int, oracles: list[Oracle], watchdog: Watchdog
     ) -> Report:
         campaign = Campaign(
-            model, seed=self._config.stash[SEED] or 0, oracles=oracles,
+            model, seed=seed_of(self._config) or 0, oracles=oracles,
             reset_modes=model.reset_modes, watchdog=watchdog,
         )  # fmt: skip
         found = tuple(finding for finding in campaign.run(cycles) if finding is not None)

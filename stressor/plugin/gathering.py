@@ -15,9 +15,8 @@ from stressor.errors import RecordError, StressorError
 from stressor.findings.store import Store
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding
-from stressor.plugin.hooks import SEED
 from stressor.plugin.outcome import Shown, read
-from stressor.plugin.settings import configuration
+from stressor.plugin.settings import configuration, header, seed_of
 from stressor.report.github import GitHub, Place, place_of
 from stressor.report.text import WIDTH, clean, counted, middle
 
@@ -77,6 +76,9 @@ class Gathering:
                 counted(counts[name], "finding"),
             ]  # fmt: skip
             yield f"{middle(clean(name), width):<{width}}  {', '.join(parts)}"
+        said = header(self._config)
+        if said is not None:
+            yield said
         for identity, shown in sorted(self._found.items()):
             divergence = shown.finding.divergence
             start = f"{identity}  {divergence.cause}  "
@@ -91,7 +93,7 @@ class Gathering:
         if github is None:
             return
         found = sorted(self._found.items())
-        given = self._config.stash[SEED]
+        given = seed_of(self._config)
         seed = "that of Hypothesis" if given is None else str(given)
         for identity, shown in found:
             yield github.annotation(shown.finding, self._places[identity], seed)

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stressor.config import is_path
 from stressor.plugin.debugging import DEBUGGING, Debugging
 from stressor.plugin.reporting import Reporting
-from stressor.plugin.settings import configuration, header, read_settings, send_settings
+from stressor.plugin.settings import header, keep_seed, seed_of, send_settings, targets_of
 
 if TYPE_CHECKING:
     from stressor.plugin.fixture import Stress
 
-__all__ = ["SEED"]
+__all__ = ["stress"]
 
-_LAST = "stressor/seed"
 _GIVEN = pytest.Config.ArgsSource.ARGS
 
 
@@ -59,10 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, choose the seed, and have the targets' files collected."""
+    """Register the marker, and have the targets' files collected."""
     config.addinivalue_line("markers", "stressor: a stress test of a device's saved state")
-    read_settings(config)
-    config.stash[SEED] = _seed(config)
     config.stash[DEBUGGING] = Debugging()
     config.pluginmanager.register(config.stash[DEBUGGING], "stressor-debugging")
     config.pluginmanager.register(Reporting(config), "stressor-reporting")
@@ -70,45 +66,35 @@ def pytest_configure(config: pytest.Config) -> None:
         from stressor.plugin.coverage import register
 
         register(config)
-    files = [target for target in config.option.stressor_targets if is_path(target)]
-    chosen = config.option.stressor_targets or config.option.stressor_replay
-    if config.option.stressor_replay or (chosen and config.args_source is not _GIVEN):
-        config.args[:] = []  # `testpaths` are what is run when nothing else is named
-    if not config.option.stressor_replay:
+    if _asked(config):
+        seed_of(config)  # what is wrong with it is told before anything runs
+        _choose(config)
+
+
+_OPTIONS = ("stressor_targets", "stressor_seed", "stressor_replay", "stressor_cycles", "stressor_profile")
+
+
+def _asked(config: pytest.Config) -> bool:
+    """Return whether the command line speaks of stress tests."""
+    return any(getattr(config.option, option) not in (None, []) for option in _OPTIONS)
+
+
+def _choose(config: pytest.Config) -> None:
+    """Have pytest collect the files of the targets; `testpaths` are for when nothing else is named."""
+    from stressor.config import is_path
+
+    targets = config.option.stressor_targets = targets_of(config)
+    replaying = config.option.stressor_replay
+    if replaying or (targets and config.args_source is not _GIVEN):
+        config.args[:] = []
+    if not replaying:
+        files = filter(is_path, targets)
         config.args.extend(file for file in files if file not in config.args)
-
-
-SEED: pytest.StashKey[int | None] = pytest.StashKey()
-"""What everything derives from; None when Hypothesis' own settings decide."""
-
-
-def _seed(config: pytest.Config) -> int | None:
-    worker = getattr(config, "workerinput", None)
-    if worker is not None:
-        seed: int | None = worker["stressor_seed"]
-        return seed
-    given = config.option.stressor_seed
-    if given is None:
-        return None if _decided_by_hypothesis(config) else configuration(config).seed
-    if given == "last":
-        cache = getattr(config, "cache", None)
-        last = cache.get(_LAST, None) if cache is not None else None
-        if not isinstance(last, int):
-            raise pytest.UsageError("--stressor-seed last: no seed is on record; give a number")
-        return last
-    if not given.isdigit():
-        raise pytest.UsageError(f'--stressor-seed {given}: give a whole number, or "last"')
-    return int(given)
-
-
-def _decided_by_hypothesis(config: pytest.Config) -> bool:
-    return bool(config.getoption("--hypothesis-seed", None))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Give each worker the seed of the run, and its settings."""
-    node.workerinput["stressor_seed"] = node.config.stash[SEED]
     send_settings(node.config, node.workerinput)
 
 
@@ -151,28 +137,25 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add targets that have no file, and what is to be replayed."""
-    elsewhere = [name for name in config.option.stressor_targets if not is_path(name)]
-    if elsewhere or config.option.stressor_replay:
+    if config.option.stressor_targets or config.option.stressor_replay:
+        from stressor.config import is_path
         from stressor.plugin.collection import replays, without_file
 
-        for name in elsewhere:
-            items += without_file(session, name)
+        for name in config.option.stressor_targets:
+            if not is_path(name):
+                items += without_file(session, name)
         if config.option.stressor_replay:
             items[:] = replays(session, config.option.stressor_replay)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say the seed and the profile, where there may be stress tests."""
-    return header(config, config.stash[SEED])
+    """Say the seed and the profile, where stress tests are asked for; the summary says them in any case."""
+    return header(config) if _asked(config) else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep the seed for `--stressor-seed last`."""
-    config = session.config
-    cache = getattr(config, "cache", None)
-    if hasattr(config, "workerinput") or cache is None or config.stash[SEED] is None:
-        return
-    cache.set(_LAST, config.stash[SEED])
+    keep_seed(session.config)
 
 
 @pytest.fixture

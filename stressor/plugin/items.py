@@ -16,10 +16,9 @@ from stressor.loop.target import TargetType
 from stressor.plugin.debugging import DEBUGGING, explores_here
 from stressor.plugin.exploration import Exploration, StressFailure, parted_in, reproducing
 from stressor.plugin.failing import fail, failure_section
-from stressor.plugin.hooks import SEED
 from stressor.plugin.machines import machines, skipped_where_it_cannot_be
 from stressor.plugin.outcome import tell
-from stressor.plugin.settings import configuration
+from stressor.plugin.settings import configuration, seed_of
 from stressor.plugin.stored import earlier_findings
 from stressor.plugin.stress_test import StressTest
 from stressor.search.regressions import again
@@ -75,13 +74,13 @@ class StressItem(_Failing, pytest.Function):
         settings = configuration(config)
         modes = test.reset_modes or tuple(settings.reset_modes)
         oracles = test.oracles or tuple(settings.oracles)
-        exploration = Exploration(model, oracle, oracles, modes, settings, config.stash[SEED] or 0)
+        exploration = Exploration(model, oracle, oracles, modes, settings, seed_of(config) or 0)
         cycles = test.cycles or settings.given_cycles
         if cycles is None and not model.walks:
             cycles = _SLOW * _A_PLAN
         plans = None if cycles is None else max(1, cycles // _A_PLAN)
         explored = exploration.test(
-            test.settings, plans, config.stash[SEED], test.left_by_decorators,
+            test.settings, plans, seed_of(config), test.left_by_decorators,
             pinned=test.examples, insisting=config.option.stressor_seed is not None,
         )  # fmt: skip
         super().__init__(callobj=explored, **rest)

@@ -1,44 +1,45 @@
-"""The settings of `[tool.stressor]` as a pytest session has them.
+"""The settings of `[tool.stressor]` and the seed, as a pytest session has them.
 
 They are those of the command line, chosen by a profile and found from the folder in which pytest was
-started. Workers of a distributed session get what the controller read, and read nothing themselves.
+started; read when they are first asked for, as most sessions of an environment have no stress test.
+Workers of a distributed session get what the controller read, and read nothing themselves.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from stressor.config import Configuration, load
-from stressor.errors import UsageError
+if TYPE_CHECKING:
+    from stressor.config import Configuration
 
-__all__ = ["CONFIGURATION", "configuration", "header", "read_settings", "send_settings"]
+__all__ = ["configuration", "header", "keep_seed", "seed_of", "send_settings", "targets_of"]
 
-CONFIGURATION: pytest.StashKey[Configuration] = pytest.StashKey()
+_CONFIGURATION: pytest.StashKey[Configuration] = pytest.StashKey()
+_SEED: pytest.StashKey[int | None] = pytest.StashKey()
 
 _INPUT: Final = "stressor_settings"
+_SEED_INPUT: Final = "stressor_seed"
+_LAST: Final = "stressor/seed"
 _OPTIONS: Final = {"profile": "stressor_profile", "cycles": "stressor_cycles"}
 
 
 def configuration(config: pytest.Config) -> Configuration:
-    """Return the session's settings."""
-    return config.stash[CONFIGURATION]
-
-
-def read_settings(config: pytest.Config) -> None:
-    """Gather the settings, and give `--stressor` without a value the targets that they name.
-
-    Raises pytest.UsageError for what makes no sense.
-    """
-    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    found = Configuration.from_plain(worker[_INPUT]) if worker else _read(config)
-    config.stash[CONFIGURATION] = found
-    named = [[target] if target else found.targets for target in config.option.stressor_targets]
-    config.option.stressor_targets = list(dict.fromkeys(target for each in named for target in each))
+    """Return the session's settings. Raises pytest.UsageError for what makes no sense."""
+    found = config.stash.get(_CONFIGURATION, None)
+    if found is None:
+        found = config.stash[_CONFIGURATION] = _read(config)
+    return found
 
 
 def _read(config: pytest.Config) -> Configuration:
+    from stressor.config import Configuration, load
+    from stressor.errors import UsageError
+
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        return Configuration.from_plain(worker[_INPUT])
     options = {name: getattr(config.option, option) for name, option in _OPTIONS.items()}
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -47,13 +48,59 @@ def _read(config: pytest.Config) -> Configuration:
         raise pytest.UsageError(str(error)) from error
 
 
+def targets_of(config: pytest.Config) -> list[str]:
+    """Return what `--stressor` names; without a value that is the targets of the settings."""
+    given: list[str] = config.option.stressor_targets
+    named = [[target] if target else configuration(config).targets for target in given]
+    return list(dict.fromkeys(target for each in named for target in each))
+
+
+def seed_of(config: pytest.Config) -> int | None:
+    """Return what everything derives from; None when Hypothesis' own settings decide.
+
+    Raises pytest.UsageError for what is no seed.
+    """
+    if _SEED not in config.stash:
+        config.stash[_SEED] = _chosen_seed(config)
+    return config.stash[_SEED]
+
+
+def _chosen_seed(config: pytest.Config) -> int | None:
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        seed: int | None = worker[_SEED_INPUT]
+        return seed
+    given = config.option.stressor_seed
+    if given is None:
+        return None if config.getoption("--hypothesis-seed", None) else configuration(config).seed
+    if given == "last":
+        cache = getattr(config, "cache", None)
+        last = cache.get(_LAST, None) if cache is not None else None
+        if not isinstance(last, int):
+            raise pytest.UsageError("--stressor-seed last: no seed is on record; give a number")
+        return last
+    if not given.isdigit():
+        raise pytest.UsageError(f'--stressor-seed {given}: give a whole number, or "last"')
+    return int(given)
+
+
+def keep_seed(config: pytest.Config) -> None:
+    """Keep the seed for `--stressor-seed last`, when there was one."""
+    cache = getattr(config, "cache", None)
+    seed = config.stash.get(_SEED, None)
+    if cache is not None and seed is not None and not hasattr(config, "workerinput"):
+        cache.set(_LAST, seed)
+
+
 def send_settings(config: pytest.Config, workerinput: dict[str, Any]) -> None:
-    """Give a worker the settings."""
+    """Give a worker the seed and the settings."""
+    workerinput[_SEED_INPUT] = seed_of(config)
     workerinput[_INPUT] = configuration(config).as_plain()
 
 
-def header(config: pytest.Config, seed: int | None) -> str | None:
+def header(config: pytest.Config) -> str | None:
     """Return what the terminal says of seed and profile; None when there is nothing to say."""
+    seed = seed_of(config)
     found = configuration(config)
     said = [] if seed is None else [f"stressor seed: {seed}"]
     if found.given("profile"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Final
 
 from stressor.device import Device, Line, Memory
 from stressor.loop.operations import OperationType
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
-from stressor.machine import Machine, parts_of
+from stressor.machine import Machine, part_at, parts_of
 from stressor.targets.binding import DeviceBinding
 from stressor.targets.in_process import Board
 from stressor.targets.operations import operations_of
@@ -25,7 +26,7 @@ class GroupBinding:
     """How to reach machines of one class: each part by the binding that it has alone.
 
     What is saved is the parts' sections back to back, as in a QEMU stream; paths of live attributes have the
-    part in front (`pic.mask`), those of fields the section and its instance (`i8259/0.imr`).
+    part in front (`pic.mask`, and `pics.first.mask` in a machine within a machine), those of fields the section and its instance (`i8259/0.imr`).
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class GroupBinding:
         self.functions = functions
         self._sections: Final = list(cls.sections())
         self._parts: Final = {
-            name: DeviceBinding(declared.cls, getattr(sample, name), section)
+            name: DeviceBinding(declared.cls, part_at(sample, name), section)
             for (name, declared) in parts_of(cls)
             for (named, section) in self._sections
             if named == name
         }
+        self._reached: Final = [(attrgetter(name), binding) for name, binding in self._parts.items()]
         self.prefix = ""
         self.fields = tuple(
             binding.prefix + field for binding in self._parts.values() for field in binding.fields
@@ -73,33 +75,33 @@ class GroupBinding:
 
     def save(self, machine: Machine) -> tuple[bytes, Hashable, list[int]]:
         saved, layouts, ends = b"", [], [0]
-        for name, binding in self._parts.items():
-            data, layout, _ = binding.save(getattr(machine, name))
+        for device, binding in self._reached:
+            data, layout, _ = binding.save(device(machine))
             saved += data
             layouts.append(layout)
             ends.append(len(saved))
         return saved, tuple(layouts), ends
 
     def load(self, machine: Machine, data: bytes, beside: list[int]) -> Machine:
-        for (name, binding), start, end in zip(self._parts.items(), beside, beside[1:], strict=False):
-            binding.load(getattr(machine, name), data[start:end], None)
+        for (device, binding), start, end in zip(self._reached, beside, beside[1:], strict=False):
+            binding.load(device(machine), data[start:end], None)
         return machine
 
     offer = load
 
     def broken(self, machine: Machine) -> str | None:
-        for name, binding in self._parts.items():
-            rule = binding.broken(getattr(machine, name))
+        for device, binding in self._reached:
+            rule = binding.broken(device(machine))
             if rule is not None:
                 return f"{binding.prefix}{rule}"
         return None
 
     def field(self, attribute: str) -> FieldInfo:
-        name, _, rest = attribute.partition(".")
-        binding = self._parts.get(name)
+        name = next((name for name in self._parts if attribute.startswith(f"{name}.")), None)
         unsaved = self._unsaved.get(attribute)
-        if binding is None:
+        if name is None:
             return FieldInfo(None, unsaved, None, 0)
+        binding, rest = self._parts[name], attribute[len(name) + 1 :]
         found = binding.field(rest)
         path = None if found.path is None else binding.prefix + found.path
         return found._replace(path=path, unsaved=found.unsaved or unsaved, name=binding.prefix + rest)
@@ -140,20 +142,22 @@ def operations_of_machine(
     """
     common, functions = operations_of(cls, sample)
     kinds = [*common]
+    known = _memories_of(sample)
     for name, declared in parts_of(cls):
-        device = getattr(sample, name)
-        shared = {f"{attribute}.store" for attribute, value in vars(device).items() if value is vars(sample).get(attribute)}
-        driven = {f"{line.name.partition('.')[2]}.set" for line in sample.wiring.driven if line in device.lines.values()}
+        device = part_at(sample, name)
+        shared = {f"{attribute}.store" for attribute, value in vars(device).items() if value in known}
+        known += _memories_of(device)
+        driven = {f"{line.name.rpartition('.')[2]}.set" for line in sample.wiring.driven if line in device.lines.values()}
         own, calls = operations_of(declared.cls, device)
         for kind in own:
             if kind.name not in {"clock.advance", "clock.expire", *shared, *driven}:
                 kinds.append(replace(kind, name=f"{name}.{kind.name}", label=_label(name, kind.label)))
-                functions[f"{name}.{kind.name}"] = _call(name, calls[kind.name])
+                functions[f"{name}.{kind.name}"] = _call(attrgetter(name), calls[kind.name])
     return tuple(kinds), functions
 
 
-def _call(name: str, function: Callable[..., object]) -> Callable[..., object]:
-    return lambda machine, *arguments: function(machine.__dict__[name], *arguments)
+def _call(part: Callable[[Any], Any], function: Callable[..., object]) -> Callable[..., object]:
+    return lambda machine, *arguments: function(part(machine), *arguments)
 
 
 def _label(name: str, label: str) -> str:
@@ -165,7 +169,7 @@ def _label(name: str, label: str) -> str:
 def _devices(machine: Machine) -> Iterator[tuple[str, Device]]:
     yield "", machine
     for name, _ in parts_of(type(machine)):
-        yield f"{name}.", machine.__dict__[name]
+        yield f"{name}.", part_at(machine, name)
 
 
 def _lines(machine: Machine) -> Iterator[tuple[str, Line]]:
@@ -178,5 +182,9 @@ def _lines(machine: Machine) -> Iterator[tuple[str, Line]]:
 def _memories(machine: Machine) -> list[Memory]:
     found: list[Memory] = []
     for _, device in _devices(machine):
-        found += (part for part in vars(device).values() if isinstance(part, Memory) and part not in found)
+        found += (memory for memory in _memories_of(device) if memory not in found)
     return found
+
+
+def _memories_of(device: Device) -> list[Memory]:
+    return [part for part in vars(device).values() if isinstance(part, Memory)]

@@ -12,7 +12,7 @@ from stressor.device import Device
 from stressor.errors import DescriptionError
 from stressor.loop.operations import OperationType
 from stressor.loop.trace import Operation, ResetMode
-from stressor.machine import Machine
+from stressor.machine import Machine, part_at
 from stressor.targets.binding import DeviceBinding
 from stressor.targets.group import GroupBinding, operations_of_machine
 from stressor.targets.in_process import Binding, InProcessTarget
@@ -134,7 +134,7 @@ def model_of(cls: type[Device], specification: str, name: str) -> Model:
 
 def _states(sample: Device) -> list[tuple[Device, Description]]:
     if isinstance(sample, Machine):
-        return [(getattr(sample, name), section.description) for name, section in sample.sections()]
+        return [(part_at(sample, name), section.description) for name, section in sample.sections()]
     return [(sample, sample.state)]
 
 

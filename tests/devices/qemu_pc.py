@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -15,12 +16,20 @@ from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.specification import parse_specification
 from stressor.targets.qemu.timekeeping import virtual_time
 
-__all__ = ["QemuPc", "needs_qemu"]
+__all__ = ["QemuPc", "halting", "needs_qemu"]
 
 BINARY = "qemu-system-x86_64"
 _FOOTER = 5
 
 needs_qemu = pytest.mark.skipif(shutil.which(BINARY) is None, reason=f"{BINARY} is not installed")
+
+
+def halting(file: Path) -> str:
+    """Write firmware that halts the processor to a file; return the options that have QEMU take it."""
+    image = bytearray(0x10000)
+    image[0xFFF0:0xFFF2] = b"\xfa\xf4"  # cli, hlt, at the reset vector
+    file.write_bytes(image)
+    return f" -- -bios {file}"
 
 
 class QemuPc:
@@ -52,6 +61,16 @@ class QemuPc:
         """Return the answers to qtest commands: numbers, None where there is none."""
         answers = self._process.run(list(commands))
         return [int(answer, 16) if answer else None for answer in answers]
+
+    def input(self, *events: tuple[str, dict[str, object]]) -> None:
+        """Move the keyboard and the mouse: kinds of events and their data, as of QMP's `input-send-event`.
+
+        QEMU takes them only while it runs: give it firmware that does nothing, such as `halting` writes.
+        """
+        listed = [{"type": kind, "data": data} for kind, data in events]
+        self._process.execute("cont")
+        self._process.execute("input-send-event", events=listed)
+        self._process.execute("stop")
 
     def reset(self) -> None:
         self._process.reset()

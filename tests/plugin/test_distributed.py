@@ -54,7 +54,8 @@ def test_without_workers_the_section_says_what_was_done_and_found(
     assert re.fullmatch(
         r"forgetful  [\d,]+ cycles, [\d,]+ operations, 1 of 1 field exercised, 2 findings", lines[0]
     )
-    assert lines[1:] == [
+    assert lines[1] == "stressor seed: 3, profile: default"
+    assert lines[2:] == [
         "", "F-5c15e3b2  never saved  forgetful/0.second", "    stressor replay F-5c15e3b2",
         "", "F-6981e976  never saved  forgetful/0.first", "    stressor replay F-6981e976",
     ]  # fmt: skip

@@ -147,7 +147,7 @@ def test_a_bound_of_time_is_said_to_be_the_command_line_s(configured: pytest.Pyt
             "*--stressor-profile: there is no profile 'through', did you mean 'thorough'? "
             "(profiles: default, quick, nightly, thorough, timed)*",
         ),
-        ([], "[tool.stressor]\ncyles = 3", "*pyproject.toml: [[]tool.stressor] has no key 'cyles'*"),
+        (["--stressor"], "[tool.stressor]\ncyles = 3", "*pyproject.toml: [[]tool.stressor] has no key 'cyles'*"),
         (["--stressor-cycles", "0"], PROJECT, "*--stressor-cycles: the number of cycles*"),
     ],
 )  # fmt: skip

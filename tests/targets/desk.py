@@ -6,7 +6,7 @@ import stressor.vmstate as vm
 from stressor.device import Device, Line, Memory, Region
 from stressor.machine import Machine, part
 
-__all__ = ["Bell", "Controller", "Desk", "ForgetfulBell", "ForgetfulDesk"]
+__all__ = ["Bell", "Controller", "Desk", "ForgetfulBell", "ForgetfulDesk", "ForgetfulOffice", "Office"]
 
 
 class Controller(Device):
@@ -110,3 +110,18 @@ class Desk(Machine):
 
 class ForgetfulDesk(Desk):
     far = part(ForgetfulBell, address=32)
+
+
+class Office(Machine):
+    """A machine within a machine."""
+
+    ram = Memory(64)
+    desk = part(Desk)
+    door = part(Bell, address=48)
+
+    def wire(self) -> None:
+        self.connect(self.door.irq, self.desk.controller.second)
+
+
+class ForgetfulOffice(Office):
+    desk = part(ForgetfulDesk)

@@ -14,7 +14,7 @@ from stressor.search.campaign import Campaign
 from stressor.targets.loader import find_models
 from stressor.targets.model import Model, model_of
 from tests.repo.project import ROOT
-from tests.targets.desk import Bell, Desk, ForgetfulDesk
+from tests.targets.desk import Bell, Desk, ForgetfulDesk, ForgetfulOffice, Office
 
 
 def desk(cls: type[Machine] = Desk) -> Model:
@@ -125,3 +125,47 @@ def test_a_machine_of_nothing_is_refused() -> None:
 
 def test_a_part_alone_is_a_device_as_ever() -> None:
     assert Bell().lines["irq"].name == "irq"
+
+
+# a machine within a machine
+
+
+def test_the_parts_of_an_inner_machine_are_on_the_outer_ones_clock_memory_and_lines() -> None:
+    office = Office()
+
+    office.door.write(0, 1, 5)
+    office.desk.far.write(0, 1, 5)
+    office.clock.advance(6_000)
+
+    assert office.desk.far.ram is office.ram
+    assert (office.desk.controller.pending, office.ram.read(32, 1), office.ram.read(48, 1)) == (2, b"\x01", b"\x01")
+    assert ("line", "desk.controller.interrupt", 1) in office.outputs
+
+
+def test_an_input_that_an_inner_machine_drives_has_its_driver() -> None:
+    office = Office()
+
+    with pytest.raises(ValueError, match=r"desk\.controller\.first is driven already"):
+        office.connect(office.desk.far.irq, office.desk.controller.first)
+
+
+def test_sections_of_an_inner_machine_are_counted_with_the_others() -> None:
+    assert [(name, section.prefix) for name, section in Office.sections()] == [
+        ("desk.near", "bell/0."), ("desk.far", "bell/1."), ("desk.controller", "controller/0."), ("door", "bell/2."),
+    ]  # fmt: skip
+
+
+def test_what_an_inner_machine_drives_and_shares_is_operated_once() -> None:
+    names = [kind.label for kind in desk(Office).operations]
+
+    assert [name for name in names if "store" in name or "set" in name or name in ("advance", "expire")] == [
+        "store ram", "advance", "expire",
+    ]  # fmt: skip
+    assert "read desk.controller.mask" in names
+
+
+def test_machines_within_machines_are_clean_and_the_instance_that_forgets_is_blamed() -> None:
+    findings = found_in(desk(ForgetfulOffice), 500)
+
+    assert found_in(desk(Office), 2_000) == []
+    assert [one.divergence.first.path for one in findings] == ["bell/1.rung"]

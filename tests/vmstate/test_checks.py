@@ -118,6 +118,10 @@ def test_a_mistake_is_named_with_its_cure(mistake: str) -> None:
     assert str(caught.value) == message
 
 
+def test_a_subsections_name_goes_on_from_its_parents_with_or_without_a_slash() -> None:
+    assert [part.name for part in dev(subsections=[sub("dev_a"), sub("dev/b")]).subsections] == ["dev_a", "dev/b"]
+
+
 def test_a_name_that_is_there_twice_says_where_both_are() -> None:
     first, second = vm.u8("a"), vm.u16("a")
 
