@@ -33,13 +33,16 @@ def halting(file: Path) -> str:
 
 
 class QemuPc:
-    """Use it as a context manager. Without `timed`, its time stands still; else it passes as `advance` says."""
+    """Use it as a context manager. Without `timed`, its time stands still; else it passes as `advance` says.
 
-    def __init__(self, *, timed: bool = False, options: str = "") -> None:
-        layout = discover(
-            parse_specification(f"qemu:machine=pc,time={'on' if timed else 'off'}{options}")
+    `device` is put on the board, its windows where `layout` says."""
+
+    def __init__(self, *, device: str = "", timed: bool = False, options: str = "") -> None:
+        front = f"{device},machine=pc" if device else "machine=pc"
+        self.layout: Final = discover(
+            parse_specification(f"qemu:{front},time={'on' if timed else 'off'}{options}")
         )
-        self._process: Final = launch(layout).connect()
+        self._process: Final = launch(self.layout).connect()
         try:
             self.machine: Final = Machine(self._process)
         except BaseException:
@@ -73,7 +76,9 @@ class QemuPc:
         self._process.execute("stop")
 
     def reset(self) -> None:
+        """Reset the machine, and put the windows of a device where they belong."""
         self._process.reset()
+        self._process.run(list(self.layout.setup))
 
     def advance(self, nanoseconds: int) -> int:
         """Let time pass, at least so much; return how much it was."""
@@ -106,7 +111,7 @@ class QemuPc:
     def _found(self, label: str) -> tuple[bytes, int, int]:
         """Return the device sections, and where one begins and ends; by its header and footer, as naming
         everything takes a hundred times as long."""
-        name, instance = label.split("/")
+        name, _, instance = label.rpartition("/")
         wanted = re.escape(bytes([len(name)]) + name.encode() + int(instance).to_bytes(4))
         devices = self.machine.save()
         header = re.search(rb"\x04(.{4})" + wanted, devices, re.DOTALL)

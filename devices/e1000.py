@@ -1,0 +1,456 @@
+"""An Intel 82540EM: registers, EEPROM, PHY, rings in guest memory, offloads, interrupts that wait.
+
+Source: Intel 317453, "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual"
+(8254x SDM); sections are named where they are followed, and names in capitals are that manual's. The
+saved state is QEMU's `e1000` section, version 2, byte for byte; what that has no room for (delays,
+a packet that is half described, the second transmit context) travels in subsections of our own, and
+only while there is any.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import hypothesis.strategies as st
+
+import stressor.vmstate as vm
+from devices.e1000_eeprom import (
+    PHY_READABLE,
+    PHY_RESET,
+    PHY_WRITABLE,
+    WIRE_STATE,
+    Microwire,
+    initial_words,
+)  # fmt: skip
+from devices.e1000_pci import PCI_STATE, PciFunction
+from devices.e1000_receive import RXT0
+from devices.e1000_registers import CLEARED, NAMES, SAVED, SIZE, WRITABLE
+from devices.e1000_transmit import CONTEXT_STATE, TXDW, Transmitter
+from stressor.device import Device, Line, Memory, Region, Timer, operation
+
+__all__ = ["E1000"]
+
+MEMORY: Final = 0x10000
+"""Bytes of guest memory; what is beyond reads as zeros."""
+
+RESET: Final = {
+    0x0000: 0x0014_0240, 0x0008: 0x8008_0783, 0x0038: 0x8100, 0x0E00: 0x0602, 0x1000: 0x0010_0030,
+    0x5820: 0x0022_2300,
+}  # fmt: skip
+CTRL, EECD, EERD, MDIC, ICR, ICS, IMS, IMC = 0x00, 0x10, 0x14, 0x20, 0xC0, 0xC8, 0xD0, 0xD8
+RCTL, TCTL, RDT, RDTR, TDT = 0x0100, 0x0400, 0x2818, 0x2820, 0x3818
+UPPER_HALVES: Final = (0x408C, 0x4094, 0x40C4, 0x40CC)
+RST, PHY_RST = 0x0400_0000, 0x8000_0000
+START, READ_DONE = 0x01, 0x10  # EERD
+PHY, PHY_WRITE, PHY_READ, READY, PHY_INTERRUPT, PHY_ERROR = (
+    1, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000,
+)  # fmt: skip
+MDAC, LSC = 0x200, 0x04
+AUTONEGOTIATE, RESTART, NEGOTIATED, ACKNOWLEDGED = 0x1000, 0x0200, 0x20, 0x4000
+DELAY_UNIT, THROTTLE_UNIT = 1024, 256  # ns, 13.4.30 and 13.4.18
+
+# Where the operations for whole frames put things
+SEND_RING, RECEIVE_RING, SEND_BUFFERS, RECEIVE_BUFFERS = 0x1000, 0x1100, 0x2000, 0x6000
+RING, BUFFER = 8, 0x800
+FRAMES: Final = st.binary(min_size=14, max_size=80)
+
+
+class E1000(Transmitter, Device):
+    """The card. A frame that it sends comes out; one from the wire is given to `receive`."""
+
+    state = vm.Description(
+        "e1000",
+        version=2,
+        minimum_version=2,
+        fields=[
+            vm.struct("parent_obj", PCI_STATE, attribute="pci"),
+            vm.unused(4),
+            vm.u32("rxbuf_size", attribute="buffer_size"),
+            vm.u32("rxbuf_min_shift", attribute="threshold_shift"),
+            vm.struct("eecd_state", WIRE_STATE, attribute="wire"),
+            vm.struct("mig_props", CONTEXT_STATE, attribute="last"),
+            vm.u16("size"),
+            vm.u16("tso_frames", attribute="segments"),
+            vm.u8("sum_needed", attribute="options"),
+            vm.u8("ip", attribute="last_ip"),
+            vm.u8("tcp", attribute="last_tcp"),
+            vm.buffer("header", 256),
+            vm.buffer("data", 0x10000),
+            vm.array("eeprom_data", vm.u16, 64, attribute="words"),
+            vm.array("phy_reg", vm.u16, 32, attribute="phy"),
+            *[vm.u32(name) for name in SAVED],
+            vm.buffer("RA", 128, attribute="receive_addresses"),
+            vm.buffer("MTA", 512, attribute="multicast_table"),
+            vm.buffer("VFTA", 512, attribute="vlan_filter"),
+        ],
+        subsections=[
+            vm.Description(
+                "e1000/mit_state",
+                needed=lambda card: True,
+                fields=[
+                    vm.u32("rdtr"), vm.u32("radv"), vm.u32("tadv"), vm.u32("itr"),
+                    vm.boolean("mit_irq_level", attribute="asserted"),
+                ],
+            ),
+            vm.Description(
+                "e1000/full_mac_state",
+                needed=lambda card: True,
+                fields=[vm.buffer("mac_reg", SIZE, attribute="mac")],
+            ),
+            vm.Description(
+                "e1000/tx_tso_state",
+                needed=lambda card: True,
+                fields=[
+                    vm.struct("tso_props", CONTEXT_STATE, attribute="segmentation"),
+                    vm.u8("tso_ip", attribute="segment_ip"),
+                    vm.u8("tso_tcp", attribute="segment_tcp"),
+                ],
+            ),
+            vm.Description(
+                "e1000/checksum_context",
+                needed="apart != 0",
+                fields=[
+                    vm.u8("apart"),
+                    vm.struct("checksum_props", CONTEXT_STATE, attribute="checksums"),
+                ],
+            ),
+            vm.Description(
+                "e1000/packet",
+                needed="segmenting | tag != 0",
+                fields=[vm.u8("segmenting"), vm.u32("tag")],
+            ),
+            vm.Description(
+                "e1000/delays",
+                needed=lambda card: any(timer.armed for timer in card._timers()),
+                fields=[
+                    vm.timer("receive_delay"), vm.timer("receive_limit"), vm.timer("transmit_delay"),
+                    vm.timer("transmit_limit"), vm.timer("throttle"),
+                ],
+            ),
+        ],
+        post_load=lambda card, version: card._loaded(),
+    )  # fmt: skip
+
+    mmio = Region(size=SIZE, widths=(4,), registers=NAMES)
+    config = Region(size=256, widths=(1, 2, 4))
+    ram = Memory(MEMORY)
+    interrupt = Line()  # INTA#, 1 while asserted
+
+    def __init__(self) -> None:
+        self.pci = PciFunction()
+        self.wire = Microwire()
+        self.receive_delay = self.clock.timer(self._received_late)
+        self.receive_limit = self.clock.timer(self._received_late)
+        self.transmit_delay = self.clock.timer(self._sent_late)
+        self.transmit_limit = self.clock.timer(self._sent_late)
+        self.throttle = self.clock.timer(self._drive)
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on: registers as 13.4 has them; the EEPROM is as made."""
+        self.pci.reset()
+        self.wire.reset()
+        self.words = initial_words()
+        self._reset_phy()
+        self._reset_mac()
+
+    def _reset_mac(self) -> None:
+        self.mac = bytearray(SIZE)
+        for offset, value in RESET.items():
+            self.poke(offset, value)
+        address = struct.pack("<HHH", *self.words[:3])  # loaded from the EEPROM, 13.5.3
+        self.poke(0x5400, int.from_bytes(address[:4], "little"))
+        self.poke(0x5404, int.from_bytes(address[4:], "little") | 0x8000_0000)
+        self.buffer_size, self.threshold_shift = 0, 1
+        self.asserted = False
+        self.reset_transmitter()
+        for timer in self._timers():
+            timer.cancel()
+        self._drive()
+
+    def _reset_phy(self) -> None:
+        self.phy = [PHY_RESET.get(number, 0) for number in range(32)]
+
+    def masters_bus(self) -> bool:
+        return self.pci.masters_bus
+
+    def emit(self, frame: bytes) -> None:
+        self.send(frame)
+
+    # saving and loading
+
+    def _loaded(self) -> None:
+        if not self.apart:
+            self.checksums.set(self.last.values())
+        self.interrupt.level = self.pci.pins[0] = int(self.asserted)
+
+    # registers
+
+    @mmio.on_read
+    def _read(self, offset: int, width: int) -> int:
+        if offset == EECD:
+            return self.wire.read(self.words)
+        value = self.peek(offset)
+        if offset == ICR:  # 13.4.17: a read clears it
+            self._set_causes(0)
+        elif offset in CLEARED:
+            self.poke(offset, 0)
+        elif offset in UPPER_HALVES:  # "the lower half must be read first"
+            self.poke(offset, 0)
+            self.poke(offset - 4, 0)
+        return value
+
+    @mmio.on_write
+    def _write(self, offset: int, width: int, value: int) -> None:
+        if offset == CTRL:
+            self._control(value)
+        elif offset == EECD:
+            self.wire.write(value)
+        elif offset == EERD:
+            self._read_eeprom(value)
+        elif offset == MDIC:
+            self._manage(value)
+        elif offset == ICS:
+            self._set_causes(self.icr | value)
+        elif offset == IMS:
+            self.ims |= value
+            self._drive()
+        elif offset == IMC:
+            self.ims &= ~value
+            self._drive()
+        elif offset == RCTL:
+            self.set_receive_control(value)
+        elif offset in (TCTL, TDT):
+            self.poke(offset, value & 0xFFFF if offset == TDT else value)
+            self.transmit()
+        elif offset == RDT:
+            self.rdt = value & 0xFFFF
+        elif offset in WRITABLE:
+            self.poke(offset, value & WRITABLE[offset])
+            if offset == RDTR and value >> 31:  # FPD: flush what waits
+                self._received_late()
+
+    def _control(self, value: int) -> None:
+        if value & PHY_RST:
+            self._reset_phy()
+        if value & RST:
+            self._reset_mac()  # the registers; configuration, EEPROM and PHY stay, 13.4.1
+        else:
+            self.ctrl = value
+
+    def _read_eeprom(self, value: int) -> None:
+        """13.4.4."""
+        self.eerd = value & 0xFF00
+        if value & START:
+            number = value >> 8 & 0xFF
+            word = self.words[number] if number < len(self.words) else 0
+            self.eerd = word << 16 | value & 0xFF00 | READ_DONE
+
+    def _manage(self, value: int) -> None:
+        """13.4.5: read or write a register of the PHY, of which there is one, at address 1."""
+        number, data = value >> 16 & 0x1F, value & 0xFFFF
+        failed = 0
+        if value >> 21 & 0x1F != PHY:
+            value, failed = self.mdic, PHY_ERROR
+        elif value & PHY_READ:
+            failed = 0 if number in PHY_READABLE else PHY_ERROR
+            if not failed:
+                value = value & ~0xFFFF | self.phy[number]
+        elif value & PHY_WRITE:
+            failed = 0 if number in PHY_WRITABLE else PHY_ERROR
+            if not failed:
+                self._write_phy(number, data)
+        self.mdic = value | failed | READY
+        if value & PHY_INTERRUPT:
+            self._set_causes(self.icr | MDAC)
+
+    def _write_phy(self, number: int, value: int) -> None:
+        if number:
+            self.phy[number] = value
+            return
+        self.phy[0] = value & 0x7DC0  # RESET and RESTART clear themselves
+        if (
+            value & RESTART and value & AUTONEGOTIATE
+        ):  # there is always somebody who answers at once
+            self.phy[1] |= NEGOTIATED
+            self.phy[5] |= ACKNOWLEDGED
+            self._set_causes(self.icr | LSC)
+
+    @config.on_read
+    def _read_config(self, offset: int, width: int) -> int:
+        return self.pci.read(offset, width)
+
+    @config.on_write
+    def _write_config(self, offset: int, width: int, value: int) -> None:
+        self.pci.write(offset, width, value)
+
+    # interrupts
+
+    def raise_causes(self, causes: int) -> None:
+        self._set_causes(self.icr | causes)
+
+    def _set_causes(self, causes: int) -> None:
+        self.icr = self.ics = causes
+        self._drive()
+
+    def _drive(self) -> None:
+        """INTA# is asserted while a cause is enabled; not sooner after the last time than ITR says."""
+        level = bool(self.icr & self.ims)
+        if level and not self.asserted:
+            if self.throttle.armed:
+                return
+            if self.itr:
+                self.throttle.arm_in(self.itr * THROTTLE_UNIT)
+        self.asserted = level
+        self.pci.pins[0] = int(level)
+        self.interrupt.set(level)
+
+    def received(self, causes: int) -> None:
+        """RDTR begins anew with each frame, RADV with the first one, 13.4.30 and 13.4.31."""
+        if not self.rdtr:
+            self.raise_causes(causes | RXT0)
+            return
+        self.receive_delay.arm_in(self.rdtr * DELAY_UNIT)
+        if self.radv and not self.receive_limit.armed:
+            self.receive_limit.arm_in(self.radv * DELAY_UNIT)
+        if causes:
+            self.raise_causes(causes)
+
+    def _received_late(self) -> None:
+        self.receive_delay.cancel()
+        self.receive_limit.cancel()
+        self.raise_causes(RXT0)
+
+    def transmitted(self, causes: int, delayed: bool) -> None:
+        """TIDV and TADV, for descriptors with IDE, 13.4.44 and 13.4.46."""
+        if delayed and not self.tidv:
+            causes |= TXDW
+        elif delayed:
+            self.transmit_delay.arm_in(self.tidv * DELAY_UNIT)
+            if self.tadv and not self.transmit_limit.armed:
+                self.transmit_limit.arm_in(self.tadv * DELAY_UNIT)
+        self.raise_causes(causes)
+
+    def _sent_late(self) -> None:
+        self.transmit_delay.cancel()
+        self.transmit_limit.cancel()
+        self.raise_causes(TXDW)
+
+    def _timers(self) -> list[Timer]:
+        return [
+            self.receive_delay, self.receive_limit, self.transmit_delay, self.transmit_limit,
+            self.throttle,
+        ]  # fmt: skip
+
+    # what goes on around it
+
+    @operation(frame=FRAMES)
+    def receive(self, frame: bytes) -> bool:
+        """A frame comes in from the wire, without its CRC; returns whether it was stored."""
+        return self.take_frame(frame)
+
+    @operation(
+        control=st.integers(0, 0xFFFF),
+        looped=st.booleans(),
+        tagged=st.booleans(),
+        strip=st.booleans(),
+    )
+    def set_up(self, control: int, looped: bool, tagged: bool, strip: bool) -> None:
+        """The driver gives the card both rings; `control` is for the filter and the threshold of RCTL."""
+        self.pci.write(4, 2, 7)
+        for number in range(RING):
+            self._empty(number)
+        for at, value in (
+            (RCTL, 0), (TCTL, 0), (CTRL, 0x0014_0240 | tagged << 30),
+            (0x2800, RECEIVE_RING), (0x2804, 0), (0x2808, 16 * RING), (0x2810, 0), (RDT, RING - 1),
+            (0x3800, SEND_RING), (0x3804, 0), (0x3808, 16 * RING), (0x3810, 0), (TDT, 0),
+            (RCTL, 0x8002 | control & 0x3318 | looped << 6 | strip << 26), (TCTL, 0x000A),
+        ):  # fmt: skip
+            self._write(at, 4, value)
+
+    @operation
+    def give_back(self) -> None:
+        """The driver gives all receive buffers back."""
+        for number in range(RING):
+            self._empty(number)
+        self._write(RDT, 4, (self.rdh - 1) % RING)
+
+    def _empty(self, number: int) -> None:
+        buffer = RECEIVE_BUFFERS + number * BUFFER
+        self.ram.store(RECEIVE_RING + 16 * number, struct.pack("<QQ", buffer, 0))
+
+    @operation(
+        frame=FRAMES,
+        command=st.sampled_from([0x09, 0x08, 0x49, 0x89, 0x0D]),
+        special=st.integers(0, 0xFFFF),
+    )
+    def send_legacy(self, frame: bytes, command: int, special: int) -> None:
+        """A legacy descriptor, 3.3.3."""
+        self._add(len(frame) | command << 24, 14 << 8, special, frame)
+
+    @operation(
+        tcp=st.integers(0, 1), ip=st.integers(0, 1), mss=st.integers(1, 40), cut=st.booleans()
+    )
+    def set_context(self, tcp: int, ip: int, mss: int, cut: bool) -> None:
+        """A context descriptor, 3.3.6, for IP behind an Ethernet header."""
+        header = 54 if tcp else 42
+        lower = (24 + mss) | (0x28 | tcp | ip << 1 | cut << 2) << 24
+        packed = struct.pack(
+            "<BBHBBHIBBH", 14, 24, 33, 34, 50 if tcp else 0, 0, lower, 0, header, mss
+        )
+        self._put(packed)
+
+    @operation(
+        frame=FRAMES, command=st.sampled_from([0x09, 0x0D, 0x0C, 0x08, 0x49, 0x8D]),
+        options=st.integers(0, 3), special=st.integers(0, 0xFFFF),
+    )  # fmt: skip
+    def send_data(self, frame: bytes, command: int, options: int, special: int) -> None:
+        """A data descriptor, 3.3.7: with 4 in the command it is cut."""
+        self._add(len(frame) | 1 << 20 | (command | 0x20) << 24, options << 8, special, frame)
+
+    def _add(self, lower: int, upper: int, special: int, data: bytes) -> None:
+        buffer = SEND_BUFFERS + self.tdt % RING * BUFFER
+        self.ram.store(buffer, data)
+        self._put(struct.pack("<QIHH", buffer, lower, upper, special))
+
+    def _put(self, descriptor: bytes) -> None:
+        tail = self.tdt % RING
+        self.ram.store(SEND_RING + 16 * tail, descriptor)
+        self._write(TDT, 4, (tail + 1) % RING)
+
+    @operation(bits=st.lists(st.integers(0, 7), min_size=1, max_size=60))
+    def clock_eeprom(self, bits: list[int]) -> int:
+        """Set SK, CS and DI as given, one after the other; returns EECD."""
+        for lines in bits:
+            self._write(EECD, 4, 0x40 | lines)
+        return self._read(EECD, 4)
+
+    @operation(word=st.integers(0, 63), count=st.integers(0, 16))
+    def read_serially(self, word: int, count: int) -> int:
+        """Read so many bits of a word, 5.3.1."""
+        self._write(EECD, 4, 0x40)
+        self._write(EECD, 4, 0x42)
+        for bit in f"110{word:06b}":
+            for clock in (0, 1, 0):
+                self._write(EECD, 4, 0x42 | int(bit) << 2 | clock)
+        value = 0
+        for _ in range(count):
+            self._write(EECD, 4, 0x43)
+            self._write(EECD, 4, 0x42)
+            value = value << 1 | self._read(EECD, 4) >> 3 & 1
+        return value
+
+    @operation(number=st.integers(0, 31), value=st.integers(0, 0xFFFF), writes=st.booleans())
+    def use_phy(self, number: int, value: int, writes: bool) -> int:
+        """A cycle on the management bus; returns MDIC."""
+        self._write(MDIC, 4, (PHY_WRITE | value if writes else PHY_READ) | PHY << 21 | number << 16)
+        return self._read(MDIC, 4)
+
+    @operation(register=st.sampled_from(sorted(NAMES)), value=st.integers(0, 0xFFFF_FFFF))
+    def set_register(self, register: int, value: int) -> None:
+        self._write(register, 4, value)
+
+    @operation(register=st.sampled_from(sorted({*NAMES, *WRITABLE, *CLEARED})))
+    def get_register(self, register: int) -> int:
+        return self._read(register, 4)
