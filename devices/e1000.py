@@ -390,12 +390,16 @@ class E1000(Transmitter, Device):
         self._add(len(frame) | command << 24, 14 << 8, special, frame)
 
     @operation(
-        tcp=st.integers(0, 1), ip=st.integers(0, 1), mss=st.integers(1, 40), cut=st.booleans()
+        tcp=st.integers(0, 1),
+        ip=st.integers(0, 1),
+        mss=st.integers(1, 40),
+        cut=st.booleans(),
+        payload=st.integers(0, 80),
     )
-    def set_context(self, tcp: int, ip: int, mss: int, cut: bool) -> None:
+    def set_context(self, tcp: int, ip: int, mss: int, cut: bool, payload: int) -> None:
         """A context descriptor, 3.3.6, for IP behind an Ethernet header."""
         header = 54 if tcp else 42
-        lower = (24 + mss) | (0x28 | tcp | ip << 1 | cut << 2) << 24
+        lower = payload | (0x28 | tcp | ip << 1 | cut << 2) << 24
         packed = struct.pack(
             "<BBHBBHIBBH", 14, 24, 33, 34, 50 if tcp else 0, 0, lower, 0, header, mss
         )
@@ -437,8 +441,8 @@ class E1000(Transmitter, Device):
         value = 0
         for _ in range(count):
             self._write(EECD, 4, 0x43)
-            self._write(EECD, 4, 0x42)
             value = value << 1 | self._read(EECD, 4) >> 3 & 1
+            self._write(EECD, 4, 0x42)
         return value
 
     @operation(number=st.integers(0, 31), value=st.integers(0, 0xFFFF), writes=st.booleans())

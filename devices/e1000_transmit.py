@@ -189,8 +189,6 @@ class Transmitter(Receiver):
         if self.segmenting:
             self._number(context)
             self.segments = self.segments + 1 & 0xFFFF
-            if self.segments == 1:
-                self.count(0x40F8)  # TSCTC
         if self.options & 2:
             self._insert(context.tucso, context.tucss, context.tucse, self.size)
         if self.options & 1:
@@ -217,10 +215,13 @@ class Transmitter(Receiver):
             data[start + 4 : start + 6] = (self.size - start - 40 & 0xFFFF).to_bytes(2)
         start = context.tucss
         length = self.size - start & 0xFFFF
+        last = context.paylen - self.segments * context.mss <= context.mss
+        if last:
+            self.count(0x40F8)  # TSCTC, once a packet that is cut
         if self.segment_tcp:
             sequence = int.from_bytes(data[start + 4 : start + 8]) + self.segments * context.mss
             data[start + 4 : start + 8] = (sequence & 0xFFFF_FFFF).to_bytes(4)
-            if context.paylen - self.segments * context.mss > context.mss:
+            if not last:
                 data[start + 13] &= ~0x09  # neither PSH nor FIN but on the last
         else:
             data[start + 4 : start + 6] = length.to_bytes(2)
