@@ -95,5 +95,5 @@ def steady(text: str) -> str:
     """Replace durations, seeds, and the counts of how the search got there: another version of Hypothesis
     draws otherwise, and ends at the same finding."""
     text = re.sub(r"\d+(\.\d+)? ?(ms|s)\b", "#", text)
-    text = re.sub(r"seed( +)\d+", r"seed\1#", text)
+    text = re.sub(r"seed(:? +)\d+", r"seed\1#", text)
     return re.sub(r"(cycle|shrunk) [\d,]+|[\d,]+ (?=operations|cycles)", "#", text)
