@@ -33,6 +33,7 @@ def shrink(
         before = trace
         trace = _without_chunks(trace, attempt)
         trace = _parts_alone(trace, parts, attempt)
+        trace = _behind_cycles(trace, attempt)
         trace = _simpler_steps(trace, attempt)
         if trace == before:
             break
@@ -134,6 +135,20 @@ def _parts_alone(
             if fails(candidate):
                 trace = candidate
                 break
+    return trace
+
+
+def _behind_cycles(trace: Trace, attempt: _Attempts) -> Trace:
+    """Move an operation behind the next cycle where something there is not needed any more then."""
+    if len(trace) > _SHORT:
+        return trace
+    for index in range(len(trace) - 2, -1, -1):
+        cycle = next((at for at in range(index, len(trace)) if isinstance(trace[at], Cycle)), index)
+        moved = (*trace[:index], *trace[index + 1 : cycle + 1], trace[index], *trace[cycle + 1 :])
+        if cycle > index and attempt(moved):
+            smaller = _without_chunks(moved, attempt)
+            if len(smaller) < len(trace):
+                return smaller
     return trace
 
 

@@ -105,3 +105,11 @@ def test_a_donor_gets_by_with_less() -> None:
     donor = Cycle(ResetMode.DONOR, tuple(push(value) for value in range(6)))
     small = shrink((donor,), lambda steps: any(isinstance(step, Cycle) and push(3) in step.operations for step in steps))
     assert small == (Cycle(ResetMode.DONOR, (push(3),)),)
+
+
+def test_what_does_as_well_behind_a_cycle_takes_the_place_of_what_is_there() -> None:
+    def fails(trace: Trace) -> bool:
+        cycle = trace.index(FRESH) if FRESH in trace else len(trace)
+        return push(1) in trace[:cycle] and push(2) in trace and len(trace) > cycle + 1
+
+    assert shrink((push(1), push(2), FRESH, push(3)), fails) == (push(1), FRESH, push(2))
