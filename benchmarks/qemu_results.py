@@ -50,7 +50,7 @@ def read_sweep(lines: Sequence[str]) -> Sweep:
             case "finding-found":
                 sweep.findings.append(event["finding"])
             case "run-finished":
-                sweep.seconds = event["seconds"]
+                sweep.seconds = (sweep.seconds or 0.0) + event["seconds"]  # streams can be put together
     return sweep
 
 

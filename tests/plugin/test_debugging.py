@@ -100,7 +100,10 @@ def test_a_finding_that_is_run_again_stops_too(lost: pytest.Pytester) -> None:
     typist.last("q")
 
 
-def test_a_debugger_of_ones_own_is_used(lost: pytest.Pytester) -> None:
+def test_a_debugger_of_ones_own_is_used(
+    lost: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(lost.path))  # `-p` imports it, also with PYTHONSAFEPATH
     lost.makepyfile(
         mine="""
         import pdb

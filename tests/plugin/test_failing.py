@@ -110,7 +110,7 @@ def test_a_hung_device_is_shown_where_it_hangs(crashed: pytest.Pytester) -> None
 
 def test_a_finding_that_is_run_again_is_shown_as_it_is_now(lost: pytest.Pytester) -> None:
     file = lost.path / "devices" / "forgetful.py"
-    file.write_text(file.read_text().replace("self.kept = 0", "self.kept = 9"))
+    file.write_text(file.read_text().replace("self.kept = 0", "self.kept = 9  # now"))
 
     result = lost.runpytest(*LOST)
 
