@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pdb
 import signal
+import sys
 import time
 from typing import Any, cast
 
@@ -107,8 +108,12 @@ def test_somebody_at_the_prompt_of_a_debugger_may_take_his_time() -> None:
         debugger.set_trace()
         reached.append(1)
 
-    with inside_a_device(1000.0).watching():
-        stops_in_the_device()
+    measuring = sys.gettrace()  # a debugger that is done leaves nothing that traces
+    try:
+        with inside_a_device(1000.0).watching():
+            stops_in_the_device()
+    finally:
+        sys.settrace(measuring)
     assert reached == [1]
 
 
