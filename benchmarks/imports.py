@@ -53,7 +53,7 @@ def heavy_in_a_session(folder: Path, first_line: str = "") -> str:
 
 def plugin_milliseconds(rounds: int = 10) -> float:
     """Return what a pytest session pays to load the plugin: the quickest of some interpreters, each by its
-    own account. What the plugin's hooks do in a session without a stress test is far below a millisecond."""
+    own account. What its hooks do in the session then is not in it."""
     program = f"import sys; sys.path.append({str(_ROOT)!r}); import pytest, stressor.plugin.hooks"
     command = [sys.executable, "-X", "importtime", "-c", program]
     runs = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(rounds)]

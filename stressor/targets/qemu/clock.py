@@ -47,7 +47,7 @@ class Clock(Protocol):
 
     def advance(self, qtest: Qtest, gdb: Gdb | None, nanoseconds: int) -> int:
         """Let time pass, at least as much as asked for; return how much. Timers that are due by
-        then have fired. Raises QtestError, GdbError, ClockLost."""
+        then have fired, but for some that fall due within the last instruction. Raises QtestError, GdbError, ClockLost."""
 
 
 @dataclass(frozen=True)
