@@ -36,10 +36,12 @@ LAYERS = {
     "findings": 5,
     "targets": 6,
     "config": 6,
-    "report": 7,
-    "cli": 8,
-    "plugin": 8,
-    "__main__": 9,
+    "audit": 7,
+    "soak": 8,
+    "report": 9,
+    "cli": 10,
+    "plugin": 10,
+    "__main__": 11,
 }
 """The rooms of `stressor`, from the ground up: a room imports itself and what is below it."""
 
