@@ -21,7 +21,15 @@ def causes(
     `saved` is what the snapshot that was loaded carries, by path.
     """
     named: set[str] = set()
-    for change in changes:
+    order = {path: index for index, path in enumerate(saved)}
+
+    def lost_first(change: FieldChange) -> tuple[bool, bool, int]:
+        # what stands as before the load was lost; lines, and what has a third value, mostly follow from that
+        info = subject.field(ledger.attribute(change))
+        place = -1 if info.path is None else order.get(change.path, len(order))
+        return info.output, not same(change.after, change.reset), place
+
+    for change in sorted(changes, key=lost_first):
         name = without_indexes(change.path)
         if name in named:
             continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from stressor.errors import StateError, StreamError, TargetError
 from stressor.loop.careful import Careful, Stop
@@ -17,7 +18,7 @@ from stressor.loop.causes import causes
 from stressor.loop.cycle import Checks, damaged_snapshot
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.gate import run_alone
-from stressor.loop.ledger import Attributes
+from stressor.loop.ledger import Attributes, below
 from stressor.loop.plain import output, outputs, plain, section_of, text
 from stressor.loop.target import Snapshot, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
@@ -70,8 +71,6 @@ class _Investigation(Careful):
         self._suspects: list[Divergence] = []
         self._alike: list[Target] = []
         """What is put right: beside the subject a twin that can only leave out what is known."""
-
-    # The trace
 
     def run(self) -> list[Divergence]:
         """Run the trace on a subject beside a twin that knows of no cycle."""
@@ -149,8 +148,6 @@ class _Investigation(Careful):
             )  # fmt: skip
         raise Stop
 
-    # One cycle
-
     def _cycle(self, subject: Target, twin: Target, cycle: Cycle) -> None:
         checks = self._checks
         subject.stop()
@@ -171,18 +168,15 @@ class _Investigation(Careful):
         if cycle.mode is ResetMode.POISON:
             poisoned = subject.attributes()
             reset = lambda: dict(poisoned)  # noqa: E731
-        else:
+        elif not (checks.fresh and self._looks_stale(subject, cycle) and self._stale(subject)):
             self._invariant(subject, "after reset")
-        if cycle.mode is ResetMode.IN_PLACE and checks.fresh:
-            self._freshness(subject)
         if offered:
             self._damage(subject, cycle, snapshot)
-        emitted = self._load(subject, snapshot)
-        if emitted and checks.silent:
+        emitted = self._load(subject, snapshot, before, reset)
+        restored = not checks.restores or self._restored(subject, before, digest, reset, snapshot)
+        if emitted and checks.silent and restored:  # else it mostly follows from what was lost
             self._noise(subject, before(), emitted)
-        if checks.restores:
-            self._restored(subject, before, digest, reset, snapshot)
-        elif checks.alike and subject.examine() != digest:
+        if not checks.restores and checks.alike and subject.examine() != digest:
             # nobody asked what came back, but it is to blame for what comes of it
             lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
             self._suspects += self._lost(Oracle.RESUMES_ALIKE, lost, subject, snapshot)
@@ -231,9 +225,14 @@ class _Investigation(Careful):
                 detail="the live state did not change; the saved bytes did",
             )  # fmt: skip
 
-    def _freshness(self, subject: Target) -> None:
+    def _looks_stale(self, subject: Target, cycle: Cycle) -> bool:
+        """Return whether a reset is to be looked at: in place, and where it may have broken a rule."""
+        return cycle.mode is ResetMode.IN_PLACE or (self._checks.invariants and subject.broken() is not None)
+
+    def _stale(self, subject: Target) -> bool:
+        """Return whether a reset left anything, and tell of it."""
         if subject.fresh(subject.pristine()):
-            return
+            return False
         changes = self._ledger.changes(subject, subject.pristine_attributes(), subject.attributes(), {})
         if not self._type.walks:
             # devices that forget one register at reset mostly forget all: one finding for a section
@@ -246,10 +245,11 @@ class _Investigation(Careful):
                         labels=("a new device", "after reset"),
                     )
                 )
-            return
-        self._ledger.split(
-            Oracle.RESET_IS_FRESH, Cause.NOT_CLEARED, changes, subject, labels=("a new device", "after reset")
-        )
+        else:
+            self._ledger.split(
+                Oracle.RESET_IS_FRESH, Cause.NOT_CLEARED, changes, subject, labels=("a new device", "after reset")
+            )
+        return True
 
     def _damage(self, subject: Target, cycle: Cycle, snapshot: Snapshot) -> None:
         broken, must_refuse = damaged_snapshot(snapshot, cycle)
@@ -276,17 +276,28 @@ class _Investigation(Careful):
                 )  # fmt: skip
         subject.reset(cycle, snapshot)
 
-    def _load(self, subject: Target, snapshot: Snapshot) -> list[object]:
+    def _load(
+        self, subject: Target, snapshot: Snapshot, before: Callable[[], Attributes], reset: Callable[[], Attributes]
+    ) -> list[object]:
+        cleared = subject.examine() if self._type.walks else b""
         try:
             return self._run("load", Oracle.LOAD_RESTORES, lambda: subject.load(snapshot))
         except StreamError as error:
             saved = {field.path: field for field in subject.saved_fields(snapshot)}
             field = saved.get(error.path)
-            change = FieldChange(error.path, field.value if field else ABSENT, ABSENT)
+            changes = [FieldChange(error.path, field.value if field else ABSENT, ABSENT)]
+            detail = error.problem
+            if field is None and self._type.walks and subject.examine() != cleared:
+                # a rule or a hook refused what had been assigned: what of that is wrong is to blame
+                lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
+                lost = [change for change in lost if change.path.startswith(f"{error.path}.")]
+                for _, why, change in islice(causes(subject, lost, saved, self._ledger), 1):
+                    changes = [change, *(other for other in lost if other is not change)]
+                    detail = f"{why}; {error.problem}"
             self._ledger.add(
                 self._ledger.divergence(
-                    Oracle.LOAD_RESTORES, Cause.REJECTED, [change], subject, labels=("saved", "loaded"),
-                    detail=error.problem, before=snapshot.data,
+                    Oracle.LOAD_RESTORES, Cause.REJECTED, changes, subject, labels=("saved", "loaded"),
+                    detail=detail, before=snapshot.data,
                 )
             )  # fmt: skip
             raise Stop from None
@@ -309,14 +320,15 @@ class _Investigation(Careful):
         digest: bytes,
         reset: Callable[[], Attributes],
         snapshot: Snapshot,
-    ) -> None:
+    ) -> bool:
+        """Return whether everything came back, and tell of what did not."""
         if subject.examine() != digest:
             was = before()
             changes = self._ledger.changes(subject, was, subject.attributes(), reset())
             for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot):
                 self._ledger.add(divergence)
             self._put_right(was, changes)
-            return
+            return False
         again = self._save(subject)
         if again.data != snapshot.data:
             self._ledger.split(
@@ -324,6 +336,8 @@ class _Investigation(Careful):
                 labels=("saved", "saved again"), before=snapshot.data, after=again.data,
                 detail="the live attributes came back equal; what is saved of them did not",
             )  # fmt: skip
+            return False
+        return True
 
     def _lost(
         self, oracle: Oracle, changes: Sequence[FieldChange], subject: Target, snapshot: Snapshot
@@ -342,8 +356,9 @@ class _Investigation(Careful):
     def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> None:
         """Give what diverged its former value, so that it does not hide what comes later."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
+        former = below(was, names)
         for target in self._alike:
-            target.assign({path: was[path] for path in was if without_indexes(path) in names})
+            target.assign(former)
 
     def _try_save(self, subject: Target) -> bytes:
         try:

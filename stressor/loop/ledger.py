@@ -11,9 +11,18 @@ from stressor.loop.target import Snapshot, Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
 from stressor.vmstate.live import same, without_indexes
 
-__all__ = ["Attributes", "Ledger"]
+__all__ = ["Attributes", "Ledger", "below"]
 
 Attributes = Mapping[str, object]
+
+
+def below(attributes: Attributes, names: Collection[str]) -> dict[str, object]:
+    """Return those attributes that are among `names`, which have their indexes dropped."""
+    heads = {name.partition("[")[0] for name in names}  # cheaper, and there may be 200,000 attributes
+    return {
+        path: value for path, value in attributes.items()
+        if path.partition("[")[0] in heads and without_indexes(path) in names
+    }  # fmt: skip
 
 
 class Ledger:
@@ -35,7 +44,7 @@ class Ledger:
         changes = []
         for attribute in (*before, *(name for name in after if name not in before)):
             old, new = before.get(attribute, ABSENT), after.get(attribute, ABSENT)
-            if same(old, new):
+            if old is new or same(old, new):  # most are small numbers, of which there is one object each
                 continue
             info = target.field(attribute)
             if info.unsaved is not None:

@@ -18,7 +18,16 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from stressor.vmstate.graph import SCALARS, covered, leaves, put, same, summary, without_indexes
+from stressor.vmstate.graph import (
+    SCALARS,
+    covered,
+    leaves,
+    put,
+    same,
+    summary,
+    values,
+    without_indexes,
+)
 from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
 
 __all__ = ["LiveState", "same", "without_indexes"]
@@ -56,7 +65,7 @@ class LiveState:
     def attributes(self, root: object, *, unsaved: bool = True) -> dict[str, object]:
         """Return each value by its path, in the order of definition; slow, for reports."""
         skip = frozenset() if unsaved else self._unsaved
-        return {leaf.path: leaf.value for leaf in leaves(root, skip)}
+        return values(root, skip)
 
     def value(self, root: object, path: str) -> object:
         """Return what `attributes` has at one path, None when there is nothing; fast."""
@@ -73,15 +82,15 @@ class LiveState:
 
     def derived(self, root: object) -> dict[str, object]:
         """Return the attributes that are left out of digests, by path."""
-        values: dict[str, object] = {}
+        derived: dict[str, object] = {}
         for name in sorted(self._unsaved):
             value = _resolve(root, name.removesuffix("[]"))
             if type(value) in SCALARS and "[" not in name:
-                values[name] = value
+                derived[name] = value
             elif getattr(type(value), "live_attributes", ()) != ("level",):
                 found = self.attributes(root)
-                values |= {path: found[path] for path in found if covered(without_indexes(path), frozenset((name,)))}
-        return values
+                derived |= {path: found[path] for path in found if covered(without_indexes(path), frozenset((name,)))}
+        return derived
 
     def assign(self, root: object, values: Mapping[str, object], below: Collection[str]) -> None:
         """Put `values` (an earlier result of `attributes`) back under the paths in `below`.

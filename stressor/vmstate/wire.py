@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stressor.vmstate.visitor import Reader, Writer
@@ -129,10 +130,9 @@ class WireReader(Reader):
         piece = self._take(path, size)
         if self.named is not None:
             at = self.offset - size
-            self.named += [
-                NamedField(f"{path}[{start + index}]", "buffer", at + index, 1, byte)
-                for index, byte in enumerate(piece)
-            ]
+            names = [f"{path}[{index}]" for index in range(start, start + size)]
+            pieces = zip(names, repeat("buffer"), range(at, at + size), repeat(1), piece, strict=False)
+            self.named += map(NamedField._make, pieces)
         return piece
 
     def bitmap(self, path: str, bits: int) -> int:
