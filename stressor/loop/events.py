@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from stressor.loop.coverage import CoveredField
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.trace import ResetMode
 
@@ -29,7 +30,8 @@ class Statistics:
 
     `cycles` by reset mode, `operations` by kind (each kind there is, also those never drawn),
     `oracles` how often each spoke. `fields` counts the named fields; `exercised` those that
-    differed from their reset value at some save point; `unexercised` names the others. `notes` are
+    differed from their reset value at some save point; `unexercised` names the others. `covered` says of each
+    field what `save_points` save points saw of it. `notes` are
     what else there is to say, each under a word: of a running guest how it went on.
     """
 
@@ -39,6 +41,8 @@ class Statistics:
     fields: int = 0
     exercised: int = 0
     unexercised: tuple[str, ...] = ()
+    covered: tuple[CoveredField, ...] = ()
+    save_points: int = 0
     seconds: float = 0.0
     notes: tuple[tuple[str, str], ...] = ()
 
