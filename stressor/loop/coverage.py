@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from hashlib import blake2b
-from operator import and_, or_
-from typing import Final, NamedTuple
+from typing import Final
 
 from stressor.errors import TargetError
+from stressor.loop.columns import MOST_VALUES, Layout, Place, Run, SeenField, take_apart
 from stressor.loop.target import SavedField, Snapshot, StillbornError, Target, TargetType
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import without_indexes
 
-__all__ = ["MOST_VALUES", "CoveredElement", "CoveredField", "FieldCoverage", "saved_at_reset"]
-
-MOST_VALUES: Final = 256
-"""So many values of a field are counted; one more stands for all that are beyond."""
+__all__ = ["MOST_VALUES", "CoveredElement", "CoveredField", "FieldCoverage", "covered", "saved_at_reset"]
 
 _HELD: Final = 8 << 20
 """Saved bytes that are kept before they are taken apart."""
@@ -27,12 +21,9 @@ _POINTS: Final = 4096
 """Save points that are kept before they are taken apart."""
 _LAYOUTS: Final = 4096
 """More ways for the bytes to lie than this are not named any more."""
-_SHORT: Final = 32
-"""Bytes of a value that is kept itself; of a longer one a digest is."""
 _NO_FIELD: Final = {"count", "footer", "header", "marker", "subsection", "unused"}
 _ONE_BIT: Final = {"bool", "boolean"}
 _TEXT: Final = "value"
-_MOVED: Final = re.compile(rb"[^\0]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ class CoveredField:
 
     `points` are the save points at which it differed from its reset value: any of its elements did.
     `values` is how many values it had there, the reset value counted, `MOST_VALUES` + 1 for all that are more;
-    of an array, those of the elements that moved. `toggled` of its `width` bits had both values, the
+    of an array, those of all its elements. `toggled` of its `width` bits had both values, the
     reset value counted; text has no bits.
     """
 
@@ -62,62 +53,6 @@ class CoveredElement:
     width: int
 
 
-class _Field:
-    __slots__ = ("points", "values")
-
-    def __init__(self) -> None:
-        self.points = 0
-        self.values: set[bytes | int] | None = set()  # None when there are too many
-
-    def had(self, size: int, pieces: Iterable[bytes]) -> None:
-        """Take values of `size` bytes each, or several in one piece where that is one byte."""
-        if self.values is None:
-            return
-        self.values.update(b"".join(pieces) if size == 1 else pieces if size <= _SHORT else map(_digest, pieces))
-        if len(self.values) > MOST_VALUES:
-            self.values = None
-
-
-class _Run:
-    """Elements of one field that lie one after another, `size` bytes each, and the bits of which were
-    ever 1 and ever 0: little-endian, as such runs may be of any length."""
-
-    __slots__ = ("field", "ones", "paths", "size", "width", "zeros")
-
-    def __init__(self, field: _Field, size: int, width: int) -> None:
-        self.field = field
-        self.size = size
-        self.width = width
-        self.paths: list[str] = []
-        self.ones = self.zeros = 0
-
-    def saw(self, either: bytes, both: bytes) -> None:
-        """Take what save points had, ORed and ANDed."""
-        self.ones |= int.from_bytes(either, "little")
-        self.zeros |= int.from_bytes(both, "little") ^ ((1 << 8 * len(both)) - 1)
-
-    def bits(self) -> bytes:
-        """Return which bits toggled, in the order of what is saved."""
-        toggled = self.ones & self.zeros if self.width else 0
-        return toggled.to_bytes(self.size * len(self.paths), "little")
-
-
-class _Place(NamedTuple):
-    """Where a run lies in the bytes of one layout; `reset` is None where an element has no such value."""
-
-    run: _Run
-    start: int
-    end: int
-    reset: bytes | None
-
-
-class _Layout(NamedTuple):
-    """Where everything lies in the bytes of one layout, and what is there after a reset."""
-
-    places: list[_Place]
-    reset: int
-
-
 class FieldCoverage:
     """Gathers all saved bytes of one target, some thousand save points at a time.
 
@@ -136,10 +71,10 @@ class FieldCoverage:
         self._reset = reset
         self._held: dict[Hashable, tuple[Snapshot, list[bytes]]] = {}
         self._size = 0
-        self._layouts: dict[Hashable, _Layout | None] = {}
-        self._runs: dict[str, _Run] = {}
+        self._layouts: dict[Hashable, Layout | None] = {}
+        self._runs: dict[str, Run] = {}
         self._named_bits: dict[str, list[str]] = {}
-        self._fields: dict[str, _Field] = {}
+        self._fields: dict[str, SeenField] = {}
         self._saved: dict[str, bytes] | None = None
         self._attributes: dict[str, dict[str, object]] | None = None
 
@@ -163,18 +98,7 @@ class FieldCoverage:
         """Return what was seen of each field that was ever saved, by its path (indexes dropped, no
         section), in the order in which they are saved."""
         self._take_apart(target)
-        bits = dict.fromkeys(self._fields, 0)
-        widths = dict.fromkeys(self._fields, 0)
-        for path, run in self._runs.items():
-            bits[_name(path)] += int.from_bytes(run.bits()).bit_count()
-            widths[_name(path)] += run.width * len(run.paths)
-        return {
-            name: CoveredField(
-                name, field.points, MOST_VALUES + 1 if field.values is None else max(1, len(field.values)),
-                bits[name], widths[name],
-            )
-            for name, field in self._fields.items()
-        }  # fmt: skip
+        return {field.path: field for field in covered(self._fields, self._runs)}
 
     def of(self, target_type: TargetType) -> tuple[CoveredField, ...]:
         """Return what was seen of each field that there is, also of those that were never saved; of none where
@@ -196,7 +120,7 @@ class FieldCoverage:
         self._take_apart(target)
         found = {}
         for run in self._runs.values():
-            bits, size = run.bits(), run.size
+            bits, size = run.bits, run.size
             for index, path in enumerate(run.paths):
                 mask = int.from_bytes(bits[index * size : (index + 1) * size])
                 found[path] = CoveredElement(path, mask, run.width)
@@ -215,24 +139,24 @@ class FieldCoverage:
                 self.unnamed += len(rows)
             else:
                 self.points += len(rows)
-                _count(layout, rows)
+                take_apart(layout, rows)
 
-    def _named(self, target: Target, sample: Snapshot) -> _Layout | None:
+    def _named(self, target: Target, sample: Snapshot) -> Layout | None:
         if self._saved is None:
             saved = target.saved_fields(self._reset) if self._reset is not None else ()
             data = self._reset.data if self._reset is not None else b""
             self._saved = {field.path: data[field.offset : field.offset + field.size] for field in saved}
         image = bytearray(len(sample.data))
-        places: list[_Place] = []
+        places: list[Place] = []
         for run_of in self._runs_in(target.saved_fields(sample)):
             first = run_of[0]
             size, start = first.size, first.offset
             path = first.path.removeprefix(self._prefix)
-            field = self._fields.setdefault(_name(path), _Field())
+            field = self._fields.setdefault(_name(path), SeenField())
             run = self._runs.get(path)
             if run is None:
                 width = 0 if first.kind == _TEXT else 1 if first.kind in _ONE_BIT else 8 * size
-                run = self._runs[path] = _Run(field, size, width)
+                run = self._runs[path] = Run(field, size, width)
             for other in run_of[len(run.paths) :]:
                 run.paths.append(other.path.removeprefix(self._prefix))
             resets = [self._saved.get(piece.path) or self._encoded(target, piece) for piece in run_of]
@@ -246,8 +170,8 @@ class FieldCoverage:
             elif first.kind != _TEXT:
                 whole = None
                 run.saw(*(b"".join(reset or fill * size for reset in resets) for fill in (b"\0", b"\xff")))
-            places.append(_Place(run, start, end, whole))
-        return _Layout(places, int.from_bytes(image)) if places else None
+            places.append(Place(run, start, end, whole))
+        return Layout(places, int.from_bytes(image)) if places else None
 
     def _runs_in(self, fields: Iterable[SavedField]) -> Iterator[list[SavedField]]:
         """Yield neighbours of one field and size together; bits that have names are noted and left out."""
@@ -305,6 +229,18 @@ class FieldCoverage:
         return self._attributes.get(name, {})
 
 
+def covered(fields: Mapping[str, SeenField], runs: Mapping[str, Run]) -> tuple[CoveredField, ...]:
+    """Return what was seen of each of `fields`, in their order; `runs` by the path of their first element."""
+    bits = dict.fromkeys(fields, 0)
+    widths = dict.fromkeys(fields, 0)
+    for path, run in runs.items():
+        bits[_name(path)] += int.from_bytes(run.bits).bit_count()
+        widths[_name(path)] += run.width * len(run.paths)
+    return tuple(
+        CoveredField(name, field.points, field.count, bits[name], widths[name]) for name, field in fields.items()
+    )
+
+
 def saved_at_reset(target: Target, watchdog: Watchdog) -> Snapshot | None:
     """Return what a new device saves; None where it cannot, which its first cycle will find."""
     with watchdog.watching():
@@ -317,62 +253,6 @@ def saved_at_reset(target: Target, watchdog: Watchdog) -> Snapshot | None:
             return None
         finally:
             watchdog.inside = False
-
-
-def _count(layout: _Layout, rows: Sequence[bytes]) -> None:
-    """Take the save points of one layout apart: only what moved is looked at."""
-    numbers = [*map(int.from_bytes, rows)]
-    size = len(rows[0])
-    either, both = reduce(or_, numbers), reduce(and_, numbers)
-    changed = ((either ^ both) | (either ^ layout.reset)).to_bytes(size)
-    highest, lowest = either.to_bytes(size), both.to_bytes(size)
-    moved = [
-        place for place in layout.places
-        if place.reset is None or changed.count(0, place.start, place.end) < place.end - place.start
-    ]  # fmt: skip
-    of_field: dict[_Field, list[tuple[_Place, tuple[bytes, ...]]]] = {}
-    for place, column in zip(moved, _columns(moved, rows), strict=True):
-        run, start, end, _ = place
-        run.saw(highest[start:end], lowest[start:end])
-        of_field.setdefault(run.field, []).append((place, column))
-        if run.field.values is not None:
-            run.field.had(run.size, _elements(column, changed[start:end], run.size))
-    for field, columns in of_field.items():
-        resets = tuple(place.reset for place, _ in columns)
-        if None in resets:
-            alike = 0
-        elif len(columns) == 1:
-            alike = columns[0][1].count(resets[0] or b"")
-        else:
-            alike = [*zip(*(column for _, column in columns), strict=True)].count(resets)
-        field.points += len(rows) - alike
-
-
-def _columns(places: Sequence[_Place], rows: Sequence[bytes]) -> list[tuple[bytes, ...]]:
-    """Return the bytes of some runs, a value for each save point."""
-    if not places:
-        return []
-    pattern, at = "", 0
-    for _, start, end, _ in places:
-        pattern += f"{start - at}x{end - start}s"
-        at = end
-    pattern += f"{len(rows[0]) - at}x"
-    return [*zip(*struct.iter_unpack(pattern, b"".join(rows)), strict=True)]
-
-
-def _elements(column: Sequence[bytes], changed: bytes, size: int) -> Iterable[bytes]:
-    """Return the values in a column of runs; of those of several elements, only elements that moved."""
-    if len(changed) == size:
-        return column
-    if size == 1:
-        spans = [match.span() for match in _MOVED.finditer(changed)]
-        return (row[start:end] for start, end in spans for row in column)
-    found = {index // size for match in _MOVED.finditer(changed) for index in range(*match.span())}
-    return (row[at * size : (at + 1) * size] for at in sorted(found) for row in column)
-
-
-def _digest(value: bytes) -> bytes:
-    return blake2b(value, digest_size=16).digest()
 
 
 def _name(path: str) -> str:
