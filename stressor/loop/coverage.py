@@ -77,6 +77,8 @@ class FieldCoverage:
         self._fields: dict[str, SeenField] = {}
         self._saved: dict[str, bytes] | None = None
         self._attributes: dict[str, dict[str, object]] | None = None
+        self._carriers: dict[str, str] = {}
+        self._pristine_of: dict[str, dict[str, object]] = {}
 
     def add(self, snapshot: Snapshot) -> None:
         """Count one save point."""
@@ -176,25 +178,33 @@ class FieldCoverage:
     def _runs_in(self, fields: Iterable[SavedField]) -> Iterator[list[SavedField]]:
         """Yield neighbours of one field and size together; bits that have names are noted and left out."""
         run: list[SavedField] = []
-        name, end = "", 0
+        name = head = ""
+        end = length = 0
         for field in fields:
-            if field.kind in _NO_FIELD or not field.size:
+            path, kind, offset, size, _ = field
+            # most pieces by far are further elements of one array: to drop their index would be slow
+            if offset == end and size == length and head and path.startswith(head) and path[len(head) : -1].isdigit():
+                run.append(field)
+                end += size
                 continue
-            if run and field.offset < end:  # another bit of the number before
-                path = run[-1].path.removeprefix(self._prefix)
-                bits = self._named_bits.setdefault(path, [path])
-                bare = field.path.removeprefix(self._prefix)
+            if kind in _NO_FIELD or not size:
+                continue
+            if run and offset < end:  # another bit of the number before
+                first = run[-1].path.removeprefix(self._prefix)
+                bits = self._named_bits.setdefault(first, [first])
+                bare = path.removeprefix(self._prefix)
                 if bare not in bits:
                     bits.append(bare)
                 continue
-            before, name = name, _name(field.path)
-            if run and (name, field.offset, field.size) == (before, end, run[0].size) and field.kind != _TEXT:
+            before, name = name, _name(path)
+            if run and (name, offset, size) == (before, end, length) and kind != _TEXT:
                 run.append(field)
             else:
                 if run:
                     yield run
-                run = [field]
-            end = field.offset + field.size
+                run, length = [field], size
+                head = path[: path.rindex("[") + 1] if path.endswith("]") and kind != _TEXT else ""
+            end = offset + size
         if run:
             yield run
 
@@ -219,14 +229,13 @@ class FieldCoverage:
             self._attributes = {}
             for attribute, value in target.pristine_attributes().items():
                 self._attributes.setdefault(_name(attribute), {})[attribute] = value
-            for base in [*self._attributes]:
-                named = target.field(base).path
-                if named is not None and named != base:
-                    self._attributes[named] = {
-                        target.field(attribute).path or attribute: value
-                        for attribute, value in self._attributes[base].items()
-                    }
-        return self._attributes.get(name, {})
+            self._carriers = {target.field(base).path or base: base for base in self._attributes}
+        if name not in self._pristine_of:
+            values = self._attributes.get(self._carriers.get(name, name), {})
+            self._pristine_of[name] = {
+                target.field(attribute).path or attribute: value for attribute, value in values.items()
+            }
+        return self._pristine_of[name]
 
 
 def covered(fields: Mapping[str, SeenField], runs: Mapping[str, Run]) -> tuple[CoveredField, ...]:
