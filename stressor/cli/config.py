@@ -51,7 +51,9 @@ def _value(configuration: Configuration, name: str) -> tuple[list[str], str]:
 
 def _shown(name: str, value: object) -> str:
     if value is None:
-        return "none: cycles are the bound"
+        return "none: cycles are the bound" if name == "for" else "none"
+    if name == "require-coverage":
+        return f"{value:g} %"
     if name in ("for", "batch-timeout"):
         return f"{value:g} s"
     return f"{value:,}" if name == "cycles" else str(value)

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     """Cycles ran and nothing diverged; every replayed finding is fixed; streams are equal; of two
     checked dumps nothing breaks."""
     FINDINGS = 1
-    """Something diverged; of two compared streams, some field or section; of two checked dumps,
+    """Something diverged, or fewer fields were exercised than `--require-coverage` asks for; of two compared streams, some field or section; of two checked dumps,
     something breaks."""
     USAGE = 2
     """An option, path, name or configuration makes no sense."""
@@ -41,5 +41,6 @@ def exit_code_of(verdict: Verdict) -> ExitCode:
         Verdict.BROKEN: ExitCode.BROKEN,
         Verdict.FINDINGS: ExitCode.FINDINGS,
         Verdict.NOTHING_RAN: ExitCode.NOTHING_RAN,
+        Verdict.TOO_LITTLE: ExitCode.FINDINGS,
         Verdict.CLEAN: ExitCode.CLEAN,
     }[verdict]

@@ -50,8 +50,8 @@ __all__ = ["run"]
 
 @click.command(
     "run",
-    epilog="Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 a target or "
-    "the harness broke, 4 nothing ran, 130 interrupted.",
+    epilog="Exit codes: 0 clean, 1 findings, or less exercised than required, 2 usage or configuration, "
+    "3 a target or the harness broke, 4 nothing ran, 130 interrupted.",
 )
 @click.argument("targets", nargs=-1)
 @click.option(
@@ -110,6 +110,12 @@ __all__ = ["run"]
     help="Where operations come from: a fast seeded generator, or Hypothesis itself, which is "
     "hundreds of times slower (default: seeded).",
 )
+@click.option(
+    "--require-coverage",
+    metavar="PERCENT",
+    help="Fail when fewer of a target's fields were exercised: had another value than after a reset "
+    "when they were saved.",
+)
 @click.option("--no-shrink", is_flag=True, help="Keep failing traces as they were found.")
 @verbose_option
 @click.pass_obj
@@ -128,6 +134,7 @@ def run(
     profile: str | None,
     batch_timeout: str | None,
     engine: str,
+    require_coverage: str | None,
     no_shrink: bool,
 ) -> int:
     """Stress TARGETS: files, folders, FILE::Class, package.module:Class (default: devices).
@@ -145,6 +152,7 @@ def run(
         findings=findings,
         profile=profile,
         batch_timeout=batch_timeout,
+        require_coverage=require_coverage,
     )
     # Imported late: both load hypothesis.
     from stressor.search.run import run as events_of
@@ -167,6 +175,7 @@ def run(
             shrink=not no_shrink,
             engine=EngineName(engine),
             promoted=_promoted,
+            required_coverage=configuration.required_coverage,
         )
         with contextlib.closing(outputs):
             for event in events:

@@ -90,6 +90,15 @@ def _whole_number(text: str, smallest: int, largest: int) -> Callable[[object], 
     return parse
 
 
+def _percent(value: object) -> float:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%?\s*", value)
+        value = float(match[1]) if match else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        raise ValueError("a share of the fields is a number of percent above 0, up to 100")
+    return float(value)
+
+
 def _words(value: object, what: str) -> list[str]:
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",") if word.strip()]
@@ -154,6 +163,12 @@ KEYS: Final = (
     ),
     Key(
         "findings", "the folder of findings", _folder, lambda: os.path.join(".stressor", "findings")
+    ),
+    Key(
+        "require-coverage",
+        "percent of each target's fields that a run has to exercise",
+        _percent,
+        lambda: None,
     ),
     Key("batch-timeout", "how long one batch of operations may take", parse_duration, lambda: 5.0),
 )

@@ -102,6 +102,12 @@ class Configuration:
         """Seconds that a device may take for one batch of operations before it counts as hung."""
         return float(self.settings["batch-timeout"].value)
 
+    @property
+    def required_coverage(self) -> float | None:
+        """Percent of each target's fields that a run has to exercise; None for no such gate."""
+        percent: float | None = self.settings["require-coverage"].value
+        return percent
+
     def given(self, name: str) -> bool:
         """Return whether anybody gave a setting, so that its value is no default."""
         return self.settings[name].origin is not Origin.DEFAULT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from stressor.loop.coverage import CoveredField
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.trace import ResetMode
 
@@ -29,7 +30,8 @@ class Statistics:
 
     `cycles` by reset mode, `operations` by kind (each kind there is, also those never drawn),
     `oracles` how often each spoke. `fields` counts the named fields; `exercised` those that
-    differed from their reset value at some save point; `unexercised` names the others. `notes` are
+    differed from their reset value at some save point; `unexercised` names the others. `covered` says of each
+    field what `save_points` save points saw of it. `notes` are
     what else there is to say, each under a word: of a running guest how it went on.
     """
 
@@ -39,12 +41,19 @@ class Statistics:
     fields: int = 0
     exercised: int = 0
     unexercised: tuple[str, ...] = ()
+    covered: tuple[CoveredField, ...] = ()
+    save_points: int = 0
     seconds: float = 0.0
     notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def total_cycles(self) -> int:
         return sum(self.cycles.values())
+
+    def covers(self, required: float | None) -> bool:
+        """Return whether at least `required` percent of the fields were exercised; None is always met, and
+        so is everything where no field is named."""
+        return required is None or 100 * self.exercised >= required * self.fields
 
     @property
     def total_operations(self) -> int:
@@ -53,7 +62,8 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """First of all. `configuration` says where the settings came from."""
+    """First of all. `configuration` says where the settings came from; `required_coverage` is the percentage
+    of its fields that each target has to have exercised, if any is asked for."""
 
     version: str
     seed: int
@@ -61,6 +71,7 @@ class RunStarted:
     oracles: tuple[Oracle, ...]
     reset_modes: tuple[ResetMode, ...]
     configuration: str
+    required_coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +132,19 @@ class TargetSkipped:
 @dataclass(frozen=True, slots=True)
 class TargetFinished:
     """A campaign ended; `interrupted` when Ctrl-C ended it early. `notes` say what of the target cannot
-    be tested at all."""
+    be tested at all. `uncovered` says that fewer of its fields were exercised than are required."""
 
     target: str
     statistics: Statistics
     findings: int
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    uncovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """Last of all."""
+    """Last of all; by name the targets that are broken, skipped, or `uncovered`, as in `TargetFinished`."""
 
     cycles: int
     operations: int
@@ -141,6 +153,7 @@ class RunFinished:
     seconds: float
     interrupted: bool = False
     skipped: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
 
 Event: TypeAlias = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import pytest
 
 from stressor.errors import RecordError, StressorError
 from stressor.findings.store import Store
+from stressor.loop.coverage import CoveredField
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding
 from stressor.plugin.outcome import Shown, read
@@ -121,8 +123,20 @@ def _together(one: Statistics, other: Statistics) -> Statistics:
         fields=fields,
         exercised=fields - len(missed),
         unexercised=missed,
+        covered=tuple(_most(one.covered, other.covered)),
+        save_points=one.save_points + other.save_points,
         seconds=one.seconds + other.seconds,
     )
+
+
+def _most(*tests: Sequence[CoveredField]) -> Iterator[CoveredField]:
+    """Yield what several tests saw of each field, at least: which values and bits they share is not known."""
+    seen: dict[str, list[CoveredField]] = {}
+    for field in (field for test in tests for field in test):
+        seen.setdefault(field.path, []).append(field)
+    for path, of_it in seen.items():
+        points = sum(field.points for field in of_it)
+        yield CoveredField(path, points, *(max(map(attrgetter(key), of_it)) for key in ("values", "toggled", "width")))
 
 
 def _at_home(finding: Finding, report: Any, folder: Path) -> Finding:

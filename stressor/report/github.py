@@ -86,12 +86,16 @@ class GitHub:
         return f"::error {given}::{_message(chr(10).join(clean(line[:500]) for line in said.split(chr(10))))}"
 
     def summarise(
-        self, devices: Mapping[str, Statistics], found: Sequence[tuple[Finding, str]], seed: str
+        self,
+        devices: Mapping[str, Statistics],
+        found: Sequence[tuple[Finding, str]],
+        seed: str,
+        uncovered: Sequence[str] = (),
     ) -> None:
         """Append the job's summary. Raises OSError."""
         if self.summary_file is not None:
             with self.summary_file.open("a", encoding="utf-8") as stream:
-                stream.write(summary(devices, found, seed))
+                stream.write(summary(devices, found, seed, uncovered))
 
 
 class GitHubReport:
@@ -128,14 +132,20 @@ class GitHubReport:
                 for finding, _ in self._found:
                     self._stream.write(self._github.annotation(finding, self._place(finding), self._seed) + "\n")
                 self._stream.flush()
-                self._github.summarise(self._devices, self._found, self._seed)
+                self._github.summarise(self._devices, self._found, self._seed, event.uncovered)
 
 
-def summary(devices: Mapping[str, Statistics], found: Sequence[tuple[Finding, str]], seed: str) -> str:
-    """Return a run as Markdown: a table of devices, then findings with their blocks."""
+def summary(
+    devices: Mapping[str, Statistics],
+    found: Sequence[tuple[Finding, str]],
+    seed: str,
+    uncovered: Sequence[str] = (),
+) -> str:
+    """Return a run as Markdown: a table of devices, then findings with their blocks. Of `uncovered` devices
+    fewer fields were exercised than are required."""
     text = ""
     left = _LARGEST
-    for part in _parts(devices, found, seed):
+    for part in _parts(devices, found, seed, uncovered):
         left -= len(part.encode())
         if left < 0:
             return text + "\nThe rest is too long to be shown here.\n"
@@ -144,16 +154,20 @@ def summary(devices: Mapping[str, Statistics], found: Sequence[tuple[Finding, st
 
 
 def _parts(
-    devices: Mapping[str, Statistics], found: Sequence[tuple[Finding, str]], seed: str
+    devices: Mapping[str, Statistics],
+    found: Sequence[tuple[Finding, str]],
+    seed: str,
+    uncovered: Sequence[str],
 ) -> Iterator[str]:
     counts = Counter(finding.target for finding, _ in found)
     verdict = f"{counted(len(found), 'finding')} in {counted(len(counts), 'device')}" if found else "nothing diverged"
+    verdict += f"; too little of {counted(len(uncovered), 'device')} was exercised" if uncovered else ""
     yield f"## Stressor: {verdict}\n\nSeed {_plain(seed)}\n\n"
     yield "| device | cycles | operations | fields exercised | findings |\n|---|---:|---:|---:|---:|\n"
     for name, ran in [*devices.items()][:_ROWS]:
         cells = (
             _plain(name), f"{ran.total_cycles:,}", f"{ran.total_operations:,}",
-            f"{ran.exercised} of {ran.fields}", str(counts[name]),
+            f"{ran.exercised} of {ran.fields}{', too few' if name in uncovered else ''}", str(counts[name]),
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |\n"
     if len(devices) > _ROWS:

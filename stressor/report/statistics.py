@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
+from stressor.report.coverage import barely, coverage_table
 from stressor.report.text import WIDTH, clean, counted, listed, seconds
 
 __all__ = ["statistics_lines", "unexercised"]
 
 _COLUMN = 17
 _INNER = 30
+_WEAKEST = 3
 
 
 def unexercised(
@@ -31,9 +33,15 @@ def unexercised(
 
 
 def statistics_lines(
-    statistics: Statistics, oracles: Sequence[Oracle], modes: Sequence[ResetMode], limit: int = 0
+    statistics: Statistics,
+    oracles: Sequence[Oracle],
+    modes: Sequence[ResetMode],
+    limit: int = 0,
+    required: float | None = None,
 ) -> Iterator[str]:
-    """Yield the lines under a target's name; of each kind at most `limit` names (0: all)."""
+    """Yield the lines under a target's name; of each kind at most `limit` names (0: all, and a table of the
+    fields). Where less than `required` percent of the fields were exercised, all others are named.
+    """
     ran = f"{counted(statistics.total_cycles, 'cycle')}, {counted(statistics.total_operations, 'operation')}"
     yield f"{'  ran':<{_COLUMN}}{ran} in {seconds(statistics.seconds)}"
     by_mode = [f"{count:,} {mode}" for mode, count in statistics.cycles.items() if count]
@@ -41,15 +49,26 @@ def statistics_lines(
         yield f"{'  cycles':<{_COLUMN}}{listed(by_mode, _COLUMN)}"
     for word, text in statistics.notes:
         yield f"{'  ' + clean(word):<{_COLUMN}}{_wrapped(text)}"
+    lacking = not statistics.covers(required)
     if statistics.fields:
-        yield f"{'  exercised':<{_COLUMN}}{statistics.exercised} of {counted(statistics.fields, 'field')}"
+        share = f" ({1000 * statistics.exercised // statistics.fields / 10:g} %, {required:g} % required)" if lacking else ""
+        yield f"{'  exercised':<{_COLUMN}}{statistics.exercised} of {counted(statistics.fields, 'field')}{share}"
+    elif statistics.total_cycles:
+        yield f"{'  exercised':<{_COLUMN}}unknown: no saved field has a name"
     label = "  not exercised"
     missing = unexercised(statistics, oracles, modes)
     for kind, names in missing.items():
-        yield f"{label:<{_COLUMN}}{kind:<{_INNER - _COLUMN}}{listed(names, _INNER, limit)}"
+        yield f"{label:<{_COLUMN}}{kind:<{_INNER - _COLUMN}}{listed(names, _INNER, 0 if lacking and kind == 'fields' else limit)}"
         label = ""
     if not missing:
         yield f"{label:<{_COLUMN}}nothing"
+    if not limit:
+        yield from coverage_table(statistics)
+        return
+    label = "  barely"
+    for line in barely(statistics, _WEAKEST, WIDTH - _COLUMN):
+        yield f"{label:<{_COLUMN}}{line}"
+        label = ""
 
 
 def _wrapped(text: str) -> str:

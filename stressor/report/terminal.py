@@ -43,6 +43,7 @@ _COLOURS: Final = {
     Verdict.BROKEN: "31",
     Verdict.FINDINGS: "31",
     Verdict.NOTHING_RAN: "33",
+    Verdict.TOO_LITTLE: "31",
     Verdict.CLEAN: "32",
 }
 
@@ -108,7 +109,7 @@ class TerminalReport:
                 self._write(f"\n{self._styled('broke', '31')}: {clean(event.target)}: {problem}\n")
             case TargetFinished():
                 self._outcomes[event.target] = event
-                if not self._many or self._verbose:
+                if not self._many or self._verbose or event.uncovered:
                     self._summaries.append(self._summary(event))
             case RunFinished():
                 self.close()
@@ -163,11 +164,12 @@ class TerminalReport:
         stopped = "   (interrupted)" if event.interrupted else ""
         modes = self._started.reset_modes if self._started else ()
         oracles = self._started.oracles if self._started else ()
+        required = self._started.required_coverage if self._started else None
         lines = [clean(event.target) + stopped]
         for note in event.notes:
             label = "  note".ljust(_COLUMN)
             lines += textwrap.wrap(clean(note), WIDTH, initial_indent=label, subsequent_indent=" " * _COLUMN)
-        lines += statistics_lines(event.statistics, oracles, modes, limit=0 if self._verbose else 6)
+        lines += statistics_lines(event.statistics, oracles, modes, limit=0 if self._verbose else 6, required=required)
         return "\n".join(lines) + "\n"
 
     def _closing(self, event: RunFinished) -> str:
@@ -178,7 +180,8 @@ class TerminalReport:
             counts = Counter(finding.target for finding in self._findings)
             parts.append("\n".join(table(self._outcomes, counts)) + "\n")
             parts += [f"{line}\n" for line in ("\n".join(left_out(self._outcomes, verbose=self._verbose)),) if line]
-        line = verdict_line(event, self._targets, [finding.target for finding in self._findings])
+        required = self._started.required_coverage if self._started else None
+        line = verdict_line(event, self._targets, [finding.target for finding in self._findings], required)
         return (
             "\n".join(parts) + "\n" + self._styled(line, _COLOURS[verdict_of(event)] + ";1") + "\n"
         )

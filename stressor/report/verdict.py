@@ -13,7 +13,7 @@ __all__ = ["Verdict", "verdict_line", "verdict_of"]
 
 
 _NAMED = 24
-"""So many findings are named in the last line; more stand above it."""
+"""So many findings, or devices, are named in the last line; more stand above it."""
 
 
 class Verdict(Enum):
@@ -23,6 +23,7 @@ class Verdict(Enum):
     BROKEN = "broken"
     FINDINGS = "findings"
     NOTHING_RAN = "nothing ran"
+    TOO_LITTLE = "too little was exercised"
     CLEAN = "clean"
 
 
@@ -34,23 +35,29 @@ def verdict_of(finished: RunFinished) -> Verdict:
         return Verdict.BROKEN
     if finished.findings:
         return Verdict.FINDINGS
-    return Verdict.CLEAN if finished.cycles else Verdict.NOTHING_RAN
+    if not finished.cycles:
+        return Verdict.NOTHING_RAN
+    return Verdict.TOO_LITTLE if finished.uncovered else Verdict.CLEAN
 
 
 def verdict_line(
-    finished: RunFinished, devices: Iterable[str], with_findings: Iterable[str]
+    finished: RunFinished,
+    devices: Iterable[str],
+    with_findings: Iterable[str],
+    required: float | None = None,
 ) -> str:
     """Return the last line of a report (more than one when 80 columns do not hold it).
 
-    `devices` are the targets that ran, `with_findings` those of them in which something was found.
+    `devices` are the targets that ran, `with_findings` those of them in which something was found;
+    `required` is the percentage of their fields that had to be exercised.
     """
-    line = _sentence(finished, len(list(devices)), len(set(with_findings)))
+    line = _sentence(finished, len(list(devices)), len(set(with_findings)), required)
     return textwrap.fill(
         line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 
-def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
+def _sentence(finished: RunFinished, devices: int, with_findings: int, required: float | None) -> str:
     ran = ", ".join(
         (
             counted(devices, "device"),
@@ -73,14 +80,24 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int) -> str:
             broken = f"broken: {', '.join(map(clean, finished.broken))} could not be driven"
             return f"{broken}; {found or f'otherwise nothing diverged ({ran})'}"
         case Verdict.FINDINGS:
-            return f"{found}; {_skipped(finished)}" if finished.skipped else found
+            little = f"; {_uncovered(finished, required)}" if finished.uncovered else ""
+            return f"{found}{little}; {_skipped(finished)}" if finished.skipped else f"{found}{little}"
         case Verdict.NOTHING_RAN:
             if finished.skipped:
                 return f"nothing ran: {_skipped(finished)}"
             return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
+        case Verdict.TOO_LITTLE:
+            return f"{_uncovered(finished, required)}; nothing diverged ({ran})"
         case Verdict.CLEAN:
             left = f"; {_skipped(finished)}" if finished.skipped else ""
             return f"clean: {ran}, nothing diverged{left}"
+
+
+def _uncovered(finished: RunFinished, required: float | None) -> str:
+    names = [*map(clean, finished.uncovered)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    share = f"less than {required:g} % of the fields" if required is not None else "too few fields"
+    return f"too little was exercised: {share} of {', '.join(names[:_NAMED])}{more}"
 
 
 def _skipped(finished: RunFinished) -> str:

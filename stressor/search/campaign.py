@@ -10,7 +10,7 @@ from operator import attrgetter
 from time import monotonic
 
 from stressor.errors import TargetError
-from stressor.loop.coverage import FieldCoverage
+from stressor.loop.coverage import FieldCoverage, saved_at_reset
 from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Kind, Oracle
@@ -67,7 +67,7 @@ class Campaign:
         self._tries = tries
         draws = SeededEngine if engine is EngineName.SEEDED else HypothesisEngine
         self._engine: Engine = draws(target_type, seed, reset_modes)
-        self._coverage = FieldCoverage()
+        self.coverage = FieldCoverage(target_type.prefix)
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}
         self._repairs: set[str] = set()
@@ -92,6 +92,7 @@ class Campaign:
             self._ended = True
             return
         self._pristine = target.examine()
+        self.coverage = FieldCoverage(target_type.prefix, saved_at_reset(target, watchdog))
         target.close()
 
     def run(self, cycles: int | None) -> Iterator[Finding | None]:
@@ -120,7 +121,7 @@ class Campaign:
             if raised is not None:
                 return True
             for number, schedule in enumerate(plan.schedules):
-                parted = self._run(recording, plan.batches, schedule, None if number else self._coverage)
+                parted = self._run(recording, plan.batches, schedule, None if number else self.coverage)
                 done, begun = parted or (len(plan.batches), len(schedule))
                 self._count_cycles(schedule[:begun])
                 self._count_operations(plan.batches[:done])
@@ -175,7 +176,7 @@ class Campaign:
                 schedule = schedule[: len(batches_now)]
                 if not schedule:
                     return
-                coverage = self._coverage if number == 0 else None
+                coverage = self.coverage if number == 0 else None
                 parted = self._run(recording, batches_now, schedule, coverage)
                 if parted is None and len(batches_now) == len(plan.batches):
                     whole += 1
@@ -224,6 +225,8 @@ class Campaign:
         try:
             return run_schedule(subject, recording, batches, schedule, self._checks, self._watchdog, self._pristine, coverage)
         finally:
+            if coverage is not None:
+                coverage.settle(subject)
             subject.close()
 
     def _count_cycles(self, schedule: Sequence[Cycle]) -> None:
@@ -350,21 +353,10 @@ class Campaign:
         if divergence.oracle is Oracle.RESET_IS_FRESH and not self._type.walks:
             lost.add(f"{bare}.")  # the finding speaks for its whole section
 
-    def _exercised(self) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Return which fields were exercised, and which there are."""
-        try:
-            target = self._type.open()
-        except StillbornError:
-            return frozenset(), ()
-        try:
-            return self._coverage.exercised(target, self._type.prefix), self._type.fields
-        finally:
-            target.close()
-
     @property
     def statistics(self) -> Statistics:
         """What was done so far, and what was not."""
-        exercised, fields = self._exercised()
+        fields = self.coverage.of(self._type)
         spoke = dict.fromkeys((oracle.value for oracle in Oracle if oracle in self._checks.oracles), self.cycles)
         spoke |= {
             oracle.value: count
@@ -384,7 +376,9 @@ class Campaign:
             },
             oracles=spoke,
             fields=len(fields),
-            exercised=sum(field in exercised for field in fields),
-            unexercised=tuple(field for field in fields if field not in exercised),
+            exercised=sum(field.points > 0 for field in fields),
+            unexercised=tuple(field.path for field in fields if not field.points),
+            covered=fields,
+            save_points=self.coverage.points,
             seconds=monotonic() - self._started,
         )

@@ -45,24 +45,27 @@ def run(
     stop: Callable[[], bool],
     shrink: bool = True,
     engine: EngineName = EngineName.SEEDED,
+    required_coverage: float | None = None,
     promoted: Promoted = lambda name, specification: iter(()),
 ) -> Iterator[Event]:
     """Run one campaign on each target; yield RunStarted first and RunFinished last.
 
     `cycles` bounds each campaign, `seconds` the whole run (shared out evenly); at least one has to
     be given. `stop` is asked between plans. What `promoted` gives is replayed first; what of it still
-    fails is found, and what cannot be replayed counts as broken. A target that breaks the harness ends its own campaign
+    fails is found, and what cannot be replayed counts as broken. `required_coverage` is the percentage of its
+    fields that each target has to exercise. A target that breaks the harness ends its own campaign
     only. Time decides when a campaign ends, and nothing else.
     """
     chosen = [oracle for oracle in Oracle if oracle in oracles or oracle is Oracle.RUNS_ALONE]
     modes = [mode for mode in ResetMode if mode in reset_modes]
     names = tuple(target.name for target in targets)
-    yield RunStarted(__version__, seed, names, tuple(chosen), tuple(modes), configuration)
+    yield RunStarted(__version__, seed, names, tuple(chosen), tuple(modes), configuration, required_coverage)
     started = monotonic()
     total_cycles = total_operations = 0
     found: list[str] = []
     broken: list[str] = []
     skipped: list[str] = []
+    uncovered: list[str] = []
     for index, target in enumerate(targets):
         if stop():
             break
@@ -134,8 +137,10 @@ def run(
             if campaign is not None:
                 total_cycles += campaign.cycles
                 total_operations += campaign.operations
-        yield TargetFinished(target.name, statistics, findings, interrupted, notes)
+        enough = statistics.covers(required_coverage)
+        uncovered += [] if enough else [target.name]
+        yield TargetFinished(target.name, statistics, findings, interrupted, notes, not enough)
     yield RunFinished(
         total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop(),
-        tuple(skipped),
+        tuple(skipped), tuple(uncovered),
     )  # fmt: skip

@@ -46,7 +46,7 @@ def test_a_project_without_a_file_says_so(command: CommandLine) -> None:
     lines = command.raw("config").splitlines()
 
     assert lines[0] == "file      none: no pyproject.toml is here or above"
-    assert "seed           default  a new one each time" in lines
+    assert "seed              default  a new one each time" in lines
 
 
 def test_the_settings_as_json(command: CommandLine) -> None:

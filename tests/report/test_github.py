@@ -86,6 +86,13 @@ def test_a_clean_run_says_so() -> None:
     assert summary({"uart": RAN}, [], "7").startswith("## Stressor: nothing diverged\n")
 
 
+def test_too_little_is_said_where_it_was() -> None:
+    text = summary({"uart": RAN}, [], "7", ["uart"])
+
+    assert text.startswith("## Stressor: nothing diverged; too little of 1 device was exercised\n")
+    assert "| 4 of 5, too few |" in text
+
+
 def test_markdown_of_a_target_stays_text() -> None:
     text = summary({"a|b<script>": RAN}, [(about("[x](y)`z`"), "```\n</details>\n````")], "7")
 

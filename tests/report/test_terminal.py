@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stressor.loop.events import Event, Progress, Statistics
+from stressor.loop.coverage import CoveredField
+from stressor.loop.events import Event, Progress, RunStarted, Statistics, TargetFinished
 from stressor.report.statistics import statistics_lines
 from stressor.report.terminal import TerminalReport
 from tests.report.script import BROKEN, CLEAN, EMPTY, FINDINGS, INTERRUPTED, MANY, STARTED
@@ -106,6 +108,46 @@ def test_when_all_was_exercised_it_says_so() -> None:
     statistics = Statistics({"fresh": 1}, {"write": 1}, {}, 3, 3)
 
     assert list(statistics_lines(statistics, (), ()))[-1] == "  not exercised  nothing"
+
+
+def test_what_hardly_moved_is_named_the_weakest_first() -> None:
+    covered = [
+        CoveredField("idle", 0, 1, 0, 8), CoveredField("much", 50, 9, 8, 8), CoveredField("enough", 6, 2, 1, 8),
+        *(CoveredField(f"weak{points}", points, values, 1, 8) for points, values in ((5, 3), (4, 2), (2, 258), (3, 2))),
+    ]  # fmt: skip
+    statistics = Statistics({"fresh": 1}, {"write": 1}, {}, 7, 6, ("idle",), tuple(covered), save_points=500)
+
+    lines = list(statistics_lines(statistics, (), (), limit=6))
+
+    assert lines[-4:] == [
+        "  barely         weak2: 256+ values at 2 of 500 save points",
+        "                 weak3: one value at 3 of 500 save points",
+        "                 weak4: one value at 4 of 500 save points",
+        "                 and 1 more",
+    ]
+
+
+def test_a_table_of_fields_names_their_section_once() -> None:
+    paths = ("0000:00:02.0/card/0.mode", "0000:00:02.0/card/0." + "deep." * 9 + "count")
+    covered = tuple(CoveredField(path, points, 3, 2, 16) for points, path in enumerate(paths, 1))
+    statistics = Statistics({"fresh": 1}, {"write": 1}, {}, 2, 2, (), covered, save_points=30)
+
+    lines = list(statistics_lines(statistics, (), ()))[-3:]
+
+    assert [line.split()[0] for line in lines[:2]] == ["0000:00:02.0/card/0", "mode"]
+    assert max(map(len, lines)) <= 80
+    assert lines[2].endswith("2        3         2 of 16")
+
+
+def test_in_many_targets_one_that_lacks_fields_is_shown_whole() -> None:
+    started = MANY[0]
+    assert isinstance(started, RunStarted)
+    events = [
+        replace(event, uncovered=event.target == started.targets[1]) if isinstance(event, TargetFinished) else event
+        for event in MANY[1:]
+    ]
+
+    assert reported((replace(started, required_coverage=90.0), *events)).count("(64 %, 90 % required)") == 1
 
 
 def test_neighbours_in_an_array_are_one() -> None:

@@ -19,6 +19,10 @@ GOOD = RunFinished(20_000, 203_112, (), (), 1.5)
         ({"findings": ("F-1",), "cycles": 0}, Verdict.FINDINGS, 1),
         ({"findings": ("F-1",), "broken": ("a",)}, Verdict.BROKEN, 3),
         ({"cycles": 0}, Verdict.NOTHING_RAN, 4),
+        ({"cycles": 0, "uncovered": ("a",)}, Verdict.NOTHING_RAN, 4),
+        ({"uncovered": ("a",)}, Verdict.TOO_LITTLE, 1),
+        ({"uncovered": ("a",), "findings": ("F-1",)}, Verdict.FINDINGS, 1),
+        ({"uncovered": ("a",), "broken": ("a",)}, Verdict.BROKEN, 3),
         ({"cycles": 0, "interrupted": True}, Verdict.INTERRUPTED, 130),
         ({"findings": ("F-1",), "interrupted": True}, Verdict.INTERRUPTED, 130),
     ],
@@ -50,6 +54,15 @@ def test_more_findings_than_fit_are_counted() -> None:
     finished = dataclasses.replace(GOOD, findings=tuple(f"F-{index:08x}" for index in range(25)))
 
     assert verdict_line(finished, ["a"], ["a"]) == "25 findings in 1 device"
+
+
+def test_too_little_is_said_with_what_is_required() -> None:
+    finished = dataclasses.replace(GOOD, uncovered=("a", "b"))
+
+    assert verdict_line(finished, ["a", "b", "c"], [], 95.0) == (
+        "too little was exercised: less than 95 % of the fields of a, b; nothing diverged\n"
+        "  (3 devices, 20,000 cycles, 203,112 operations)"
+    )
 
 
 def test_what_cannot_be_stressed_is_counted_and_changes_no_exit_code() -> None:

@@ -104,14 +104,16 @@ class LiveCampaign:
         """What was done so far."""
         spoke = {Oracle.LOAD_RESTORES, Oracle.SAVE_IS_PURE, Oracle.RESUMES_ALIKE, Oracle.RUNS_ALONE}
         checked = [oracle for oracle in Oracle if oracle in self._oracles and oracle in spoke]
-        fields, exercised = self._tally.fields, self._tally.exercised
+        fields = self._tally.covered
         return Statistics(
             cycles={ResetMode.IN_PLACE.value: self.cycles},
             operations={OPERATIONS[0].label: self.operations},
             oracles={oracle.value: self.cycles for oracle in checked},
             fields=len(fields),
-            exercised=len(exercised),
-            unexercised=tuple(name for name in fields if name not in exercised),
+            exercised=sum(field.points > 0 for field in fields),
+            unexercised=tuple(field.path for field in fields if not field.points),
+            covered=fields,
+            save_points=self._tally.points,
             seconds=monotonic() - self._begun,
             notes=self._notes(),
         )

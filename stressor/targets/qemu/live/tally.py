@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Final
 
-from stressor.loop.plain import plain
+from stressor.loop.columns import Run, SeenField
+from stressor.loop.coverage import CoveredField, covered
 from stressor.targets.qemu.live.console import Console
 from stressor.vmstate.live import without_indexes
+from stressor.vmstate.stream.layout import pack_fields
 from stressor.vmstate.wire import NamedField
 
 __all__ = ["Tally"]
@@ -18,18 +20,17 @@ _KEPT: Final = 100_000
 
 
 class Tally:
-    """Counts: how often the guest was let run (`runs`), how many guests were lost.
-
-    `fields` are the names of all fields that were seen, in order; `exercised` those that ever had
-    another value than in the machine before it ran.
+    """Counts: how often the guest was let run (`runs`), how many guests were lost, at how many save points
+    (`points`) the fields were looked at.
     """
 
     def __init__(self) -> None:
         self.runs = 0
         self.lost = 0
-        self.fields: dict[str, None] = {}
-        self.exercised: set[str] = set()
-        self._birth: dict[str, object] = {}
+        self.points = 0
+        self._fields: dict[str, SeenField] = {}
+        self._runs: dict[str, Run] = {}
+        self._birth: dict[str, bytes] = {}
         self._times: list[float] = []
         self._boots: list[float] = []
         self._consoles: list[Console] = []
@@ -41,16 +42,34 @@ class Tally:
 
     def begin(self, values: Mapping[str, NamedField]) -> None:
         """Take the fields of a machine that did not run yet."""
-        self._birth = {path: plain(field.value) for path, field in values.items()}
-        self.fields = dict.fromkeys(map(without_indexes, values))
+        self._birth = {path: self._saw(path, field) for path, field in values.items()}
 
     def sample(self, values: Mapping[str, NamedField]) -> None:
         """Take the fields at a save point."""
-        for path, field in values.items():
-            name = without_indexes(path)
-            self.fields.setdefault(name)
-            if path not in self._birth or self._birth[path] != plain(field.value):
-                self.exercised.add(name)
+        self.points += 1
+        moved = {
+            without_indexes(path) for path, field in values.items()
+            if self._saw(path, field) != self._birth.get(path)
+        }  # fmt: skip
+        for name in moved:
+            self._fields[name].points += 1
+
+    def _saw(self, path: str, field: NamedField) -> bytes:
+        value = pack_fields((field,))
+        seen = self._fields.setdefault(without_indexes(path), SeenField())
+        seen.had(field.size, (value,))
+        run = self._runs.get(path)
+        if run is None:
+            run = self._runs[path] = Run(seen, field.size, 1 if field.kind == "bool" else 8 * field.size)
+            run.paths.append(path)
+        run.saw(value, value)
+        return value
+
+    @property
+    def covered(self) -> tuple[CoveredField, ...]:
+        """What was seen of each field, in the order in which they were first seen; the machine before it
+        ran is the reset."""
+        return covered(self._fields, self._runs)
 
     def stood(self, seconds: float) -> None:
         """Take how long a cycle kept the guest from running."""
