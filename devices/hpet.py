@@ -260,6 +260,7 @@ class HPET(Device):
     def _drive(self) -> None:
         """Set the lines to what is pending; a timer that the legacy replacement shuts out is not heard."""
         legacy = self.configuration & LEGACY
+        self.pit_enabled.set(not legacy)  # first, as the timer may answer with another level
         levels = {
             self.irq0: 0 if legacy else self.pit.level,
             self.irq8: 0 if legacy else self.rtc_level,
@@ -271,7 +272,6 @@ class HPET(Device):
             pending = self.status >> comparator.number & 1 and self.configuration & ENABLED
             if line is not None and pending and comparator.configuration & asks == asks:
                 levels[line] = 1
-        self.pit_enabled.set(not legacy)
         for line, level in levels.items():
             line.set(level)
 
