@@ -2,7 +2,7 @@
 
 Source: IBM, "Personal Computer AT Technical Reference", March 1986, section 1, "System Interrupts" and the table
 of I/O addresses; for port 0x61 Intel's 82371FB (PIIX, order number 290550), 2.5.5.1; for the way of the timer's and
-the clock's interrupt Intel's HPET specification 1.0a, "LegacyReplacement Route", and QEMU's PC.
+the clock's interrupt Intel's HPET specification 1.0a, 2.4.2.1, and QEMU's PC.
 
 Left out is the I/O APIC, to which `hpet.irq2` would lead.
 """

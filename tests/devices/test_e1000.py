@@ -104,7 +104,7 @@ def use_registers(card: Traced, random: Random) -> None:
     elif choice < 0.4:
         card.get_register(random.choice(LOOKED_AT))
     elif choice < 0.5:
-        card.set_register(random.choice((0xC8, 0xD0, 0xD8)), value)
+        card.set_register(random.choice((0xC0, 0xC8, 0xD0, 0xD8)), value)
         for offset in (0xC0, 0xC8, 0xD0)[random.randrange(3) :]:
             card.get_register(offset)
     elif choice < 0.6:
