@@ -3,7 +3,7 @@
 Source: Intel 317453, "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual"
 (8254x SDM); sections are named where they are followed, and names in capitals are that manual's. The
 saved state is QEMU's `e1000` section, version 2, byte for byte; what that has no room for (delays,
-a packet that is half described, the second transmit context) travels in subsections of our own, and
+a packet that is half described, the second transmit context, leave to write the EEPROM) travels in subsections of our own, and
 only while there is any.
 """
 
@@ -19,6 +19,7 @@ from devices.e1000_eeprom import (
     PHY_READABLE,
     PHY_RESET,
     PHY_WRITABLE,
+    SELECT,
     WIRE_STATE,
     Microwire,
     initial_words,
@@ -121,6 +122,9 @@ class E1000(Transmitter, Device):
                 fields=[vm.u8("segmenting"), vm.u32("tag")],
             ),
             vm.Description(
+                "e1000/eeprom", needed="unlocked != 0", fields=[vm.u8("unlocked")],
+            ),
+            vm.Description(
                 "e1000/delays",
                 needed=lambda card: any(timer.armed for timer in card._timers()),
                 fields=[
@@ -152,6 +156,7 @@ class E1000(Transmitter, Device):
         self.pci.reset()
         self.wire.reset()
         self.words = initial_words()
+        self.unlocked = 0  # whether the EEPROM may be written
         self._reset_phy()
         self._reset_mac()
 
@@ -196,7 +201,7 @@ class E1000(Transmitter, Device):
             self._set_causes(0)
         elif offset in CLEARED:
             self.poke(offset, 0)
-        elif offset in UPPER_HALVES:  # "the lower half must be read first"
+        elif offset in UPPER_HALVES:  # "64-bit registers reset whenever the upper 32 bits are read", 13.7
             self.poke(offset, 0)
             self.poke(offset - 4, 0)
         return value
@@ -206,11 +211,15 @@ class E1000(Transmitter, Device):
         if offset == CTRL:
             self._control(value)
         elif offset == EECD:
+            if self.wire.lines & SELECT and not value & SELECT:
+                self.unlocked = self.wire.carry_out(self.words, self.unlocked)
             self.wire.write(value)
         elif offset == EERD:
             self._read_eeprom(value)
         elif offset == MDIC:
             self._manage(value)
+        elif offset == ICR:  # 13.4.17: a 1 clears its bit
+            self._set_causes(self.icr & ~value)
         elif offset == ICS:
             self._set_causes(self.icr | value)
         elif offset == IMS:
@@ -248,7 +257,7 @@ class E1000(Transmitter, Device):
             self.eerd = word << 16 | value & 0xFF00 | READ_DONE
 
     def _manage(self, value: int) -> None:
-        """13.4.5: read or write a register of the PHY, of which there is one, at address 1."""
+        """MDIC: read or write a register of the PHY, of which there is one, at address 1."""
         number, data = value >> 16 & 0x1F, value & 0xFFFF
         failed = 0
         if value >> 21 & 0x1F != PHY:
@@ -323,7 +332,7 @@ class E1000(Transmitter, Device):
         self.raise_causes(RXT0)
 
     def transmitted(self, causes: int, delayed: bool) -> None:
-        """TIDV and TADV, for descriptors with IDE, 13.4.44 and 13.4.46."""
+        """TIDV and TADV, for descriptors with IDE, 13.4.41 and 13.4.44."""
         if delayed and not self.tidv:
             causes |= TXDW
         elif delayed:
@@ -406,7 +415,7 @@ class E1000(Transmitter, Device):
         self._put(packed)
 
     @operation(
-        frame=FRAMES, command=st.sampled_from([0x09, 0x0D, 0x0C, 0x08, 0x49, 0x8D]),
+        frame=FRAMES, command=st.sampled_from([0x09, 0x0D, 0x0C, 0x08, 0x49, 0x4C, 0x8D]),
         options=st.integers(0, 3), special=st.integers(0, 0xFFFF),
     )  # fmt: skip
     def send_data(self, frame: bytes, command: int, options: int, special: int) -> None:
@@ -430,14 +439,25 @@ class E1000(Transmitter, Device):
             self._write(EECD, 4, 0x40 | lines)
         return self._read(EECD, 4)
 
+    def _command_eeprom(self, bits: str) -> None:
+        """Select it, and clock a command in."""
+        self._write(EECD, 4, 0x40)
+        self._write(EECD, 4, 0x42)
+        for bit in bits:
+            for clock in (0, 1, 0):
+                self._write(EECD, 4, 0x42 | int(bit) << 2 | clock)
+
+    @operation(word=st.integers(0, 63), value=st.integers(0, 0xFFFF), lock=st.booleans())
+    def write_serially(self, word: int, value: int, lock: bool) -> None:
+        """Write a word, and say whether more may be written, 5.3.1."""
+        for bits in ("100110000", f"101{word:06b}{value:016b}", *(["100000000"] if lock else [])):
+            self._command_eeprom(bits)
+        self._write(EECD, 4, 0x40)
+
     @operation(word=st.integers(0, 63), count=st.integers(0, 16))
     def read_serially(self, word: int, count: int) -> int:
         """Read so many bits of a word, 5.3.1."""
-        self._write(EECD, 4, 0x40)
-        self._write(EECD, 4, 0x42)
-        for bit in f"110{word:06b}":
-            for clock in (0, 1, 0):
-                self._write(EECD, 4, 0x42 | int(bit) << 2 | clock)
+        self._command_eeprom(f"110{word:06b}")
         value = 0
         for _ in range(count):
             self._write(EECD, 4, 0x43)

@@ -1,6 +1,7 @@
 """The EEPROM of an 82540EM, a 93C46 on four lines, and its content; and the registers of its PHY.
 
-Sources: Intel 317453 (8254x SDM), sections 5.3 to 5.6 (EEPROM), 13.4.3 (EECD) and 13.5 (PHY).
+Sources: Intel 317453 (8254x SDM), sections 5.3 to 5.6 (EEPROM), 13.4.3 (EECD) and what MDIC says of the PHY; the commands of the
+93C46 as in Atmel's datasheet of the AT93C46.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from typing import Final
 
 import stressor.vmstate as vm
 
-__all__ = ["PHY_READABLE", "PHY_RESET", "PHY_WRITABLE", "WIRE_STATE", "Microwire", "initial_words"]
+__all__ = ["PHY_READABLE", "PHY_RESET", "PHY_WRITABLE", "SELECT", "WIRE_STATE", "Microwire", "initial_words"]
 
 CLOCK, SELECT, DATA_IN, DATA_OUT = 0x01, 0x02, 0x04, 0x08
 HELD: Final = 0x77  # lines, flash write enable and request are what the guest last wrote
 GRANTED_AND_PRESENT: Final = 0x180
 READ_COMMAND, COMMAND_BITS = 0b110, 9  # start bit, operation, and six bits of an address
+WRITE, ERASE = 0b101, 0b111
+LOCK, WRITE_ALL, ERASE_ALL, UNLOCK = 0b10000, 0b10001, 0b10010, 0b10011  # with the address's upper bits: EWDS ... EWEN
+WORD_BITS: Final = 16
 CHECKSUM: Final = 0xBABA  # the sum of words 0 to 3Fh, 5.6.35
 ADDRESS: Final = (0x5452, 0x1200, 0x5634)
 WORDS: Final = (
@@ -77,6 +81,22 @@ class Microwire:
                 self._rise(int(bool(value & DATA_IN)))
             else:
                 self.position = self.position + 1 & 0xFFFF
+
+    def carry_out(self, words: list[int], unlocked: int) -> int:
+        """Carry out what was taken, as CS falls: write or erase, which it must have been told is allowed. Return
+        whether it is from then on."""
+        bits = self.bits_taken - COMMAND_BITS
+        if self.reading or bits not in (0, WORD_BITS):
+            return unlocked
+        command, word = self.taken >> bits, self.taken & 0xFFFF if bits else 0xFFFF
+        operation, special, address = command >> 6 & 7, command >> 4 & 31, command & 63
+        if not bits and special in (LOCK, UNLOCK):
+            return int(special == UNLOCK)
+        if unlocked and operation == (WRITE if bits else ERASE):
+            words[address] = word
+        elif unlocked and special == (WRITE_ALL if bits else ERASE_ALL):
+            words[:] = [word] * len(words)
+        return unlocked
 
     def _rise(self, bit: int) -> None:
         self.taken = self.taken << 1 & 0xFFFF_FFFF | bit

@@ -37,7 +37,7 @@ NAMES: Final = {offset: name for name, offset in (SAVED | _OTHERS).items()}
 WRITABLE: Final[dict[int, int]] = {
     **dict.fromkeys((0x0038, 0x0E00, 0x1000, 0x2804, 0x3804, 0x3828, 0x4058), 0xFFFF_FFFF),
     **dict.fromkeys((0x5800, 0x5808, 0x5810, 0x5838, 0x5B50), 0xFFFF_FFFF),
-    **dict.fromkeys((0x2800, 0x3800), 0xFFFF_FFF0),  # "bits 3:0 are ignored", 13.4.25 and 13.4.38
+    **dict.fromkeys((0x2800, 0x3800), 0xFFFF_FFF0),  # bits 3:0 are "ignored on write", 13.4.25 and 13.4.36
     **dict.fromkeys((0x2808, 0x3808), 0x000F_FF80),
     **dict.fromkeys((0x00C4, 0x0458, 0x2810, 0x2820, 0x282C, 0x3810, 0x3820, 0x382C), 0xFFFF),
     **dict.fromkeys((0x2410, 0x2418, *range(0x2420, 0x2438, 8), *range(0x3420, 0x3438, 8)), 0x1FFF),
@@ -53,7 +53,7 @@ CLEARED: Final = frozenset(
     [*range(0x4000, 0x4058, 4), *range(0x405C, 0x4088, 4), *range(0x40A0, 0x40C0, 4),
      *range(0x40D0, 0x4100, 4)]
 )  # fmt: skip
-"""Statistics of 32 bits: "all statistics registers reset when read", 13.7."""
+"""Statistics of 32 bits: "All Statistics registers reset when read", 13.7."""
 
 
 class Register:

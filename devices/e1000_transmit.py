@@ -20,7 +20,7 @@ END, CHECKSUM, SEGMENT, REPORT, EXTENDED, TAG, DELAY = 0x01, 0x04, 0x04, 0x08, 0
 REPORT_SENT: Final = 0x10
 DONE, COLLISIONS = 0x01, 0x0E
 TXDW, TXQE = 0x01, 0x02
-DATA, MOST = 0x10_0000, 0x10000  # DTYP, and the octets of a packet buffered at most
+DATA, BUFFER, MOST = 0x10_0000, 0x10000, 0xFFFF  # DTYP; octets of the packet buffer, of which so many are used
 
 CONTEXT_STATE = vm.Description(
     "e1000_context",
@@ -87,7 +87,7 @@ class Transmitter(Receiver):
         self.last, self.checksums, self.segmentation = Context(), Context(), Context()
         self.last_ip = self.last_tcp = self.segment_ip = self.segment_tcp = 0
         self.apart = 0
-        self.header, self.data = bytearray(256), bytearray(MOST)
+        self.header, self.data = bytearray(256), bytearray(BUFFER)
         self._begin()
 
     def _begin(self) -> None:
@@ -168,7 +168,7 @@ class Transmitter(Receiver):
     def _gather(self, data: bytes) -> None:
         """Collect the packet; a full segment is sent when more comes, and the header stands before that."""
         context = self.segmentation
-        full = context.hdr_len + context.mss if self.segmenting else MOST
+        full = min(context.hdr_len + context.mss, MOST) if self.segmenting else MOST
         while data:
             if self.segmenting and self.size == full and context.mss:
                 self._send()
@@ -205,7 +205,7 @@ class Transmitter(Receiver):
             self.emit(frame)
 
     def _number(self, context: Context) -> None:
-        """3.5.7: lengths, identification, sequence number and flags of one segment."""
+        """3.5.9: lengths, identification, sequence number and flags of one segment."""
         data, start = self.data, context.ipcss
         if self.segment_ip:
             data[start + 2 : start + 4] = (self.size - start & 0xFFFF).to_bytes(2)

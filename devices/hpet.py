@@ -96,7 +96,7 @@ class Comparator:
         self.period &= self.mask
 
     def write(self, value: int, written: int) -> None:
-        """Take the bits of `value` that were `written`: 2.3.9.2, the period in periodic mode, and where to
+        """Take the bits of `value` that were `written`: 2.3.9.2.3, the period in periodic mode, and where to
         begin if Tn_VAL_SET_CNF was set, which clears itself."""
         periodic = self.configuration & PERIODIC
         if periodic:
@@ -252,7 +252,7 @@ class HPET(Device):
     # interrupts
 
     def _line(self, comparator: Comparator) -> Line | None:
-        """Which interrupt a timer causes: 2.3.5 (LEG_RT_CNF), 2.3.8 (Tn_INT_ROUTE_CNF)."""
+        """Which interrupt a timer causes: 2.4.2.1 (LEG_RT_CNF), 2.3.8 (Tn_INT_ROUTE_CNF)."""
         if self.configuration & LEGACY and comparator.number < 2:
             return (self.irq0, self.irq8)[comparator.number]
         return self.irq2 if comparator.configuration & ROUTE == ROUTED else None
@@ -260,6 +260,7 @@ class HPET(Device):
     def _drive(self) -> None:
         """Set the lines to what is pending; a timer that the legacy replacement shuts out is not heard."""
         legacy = self.configuration & LEGACY
+        self.pit_enabled.set(not legacy)  # first, as the timer may answer with another level
         levels = {
             self.irq0: 0 if legacy else self.pit.level,
             self.irq8: 0 if legacy else self.rtc_level,
@@ -271,7 +272,6 @@ class HPET(Device):
             pending = self.status >> comparator.number & 1 and self.configuration & ENABLED
             if line is not None and pending and comparator.configuration & asks == asks:
                 levels[line] = 1
-        self.pit_enabled.set(not legacy)
         for line, level in levels.items():
             line.set(level)
 
@@ -334,7 +334,7 @@ class HPET(Device):
         counter = self.counter
         self.configuration = value & (ENABLED | LEGACY)
         if not value & ENABLED:
-            self.held, self.offset = counter, 0  # 2.3.5: statuses stay
+            self.held, self.offset = counter, 0  # 2.3.6: only software clears a status
             for comparator in self.comparators:
                 comparator.timer.cancel()
         elif not before & ENABLED:

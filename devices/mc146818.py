@@ -1,12 +1,13 @@
 """An MC146818A real-time clock with 114 bytes of RAM, as a PC has it.
 
-Source: Motorola, "MC146818A Real-Time Clock Plus RAM (RTC)", ADI1033R1, 1984; names of registers and
+Source: Motorola, "MC146818A Real-Time Clock Plus RAM (RTC)", ADI1026R3; names of registers and
 bits are that datasheet's. The century in byte 32h (and, the same byte, 37h) is the PC's. The saved
 state is QEMU's `mc146818rtc` section, version 3, byte for byte.
 
 That section has the time of day as a moment (`base`) and when that was; so the ten bytes are brought up
 to date when somebody looks. Left out, because the section has no room for it: daylight saving (DSE),
-and a time base other than the one that the divider bits are for. Left out too: the square wave.
+and a time base other than the one that the divider bits are for. Left out too: the square wave, and that the highest
+bit of the seconds is read only.
 """
 
 from __future__ import annotations

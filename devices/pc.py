@@ -1,9 +1,10 @@
 """The core of a PC: the devices beside this file, wired as on its board.
 
 Source: IBM, "Personal Computer AT Technical Reference", March 1986, section 1, "System Interrupts" and the table
-of I/O addresses; for port 0x61 Intel's 82371FB (PIIX, order number 290550), 2.5.5.1.
+of I/O addresses; for port 0x61 Intel's 82371FB (PIIX, order number 290550), 2.5.5.1; for the way of the timer's and
+the clock's interrupt Intel's HPET specification 1.0a, 2.4.2.1, and QEMU's PC.
 
-Left out are the clock at input 8, and an HPET, which would drive `timer.enable` low: these inputs are free.
+Left out is the I/O APIC, to which `hpet.irq2` would lead.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Final
 import hypothesis.strategies as st
 
 import stressor.vmstate as vm
+from devices.hpet import HPET
 from devices.i8042 import PS2Machine
 from devices.i8254 import I8254
 from devices.i8257 import MEMORY, I8257Pair
 from devices.i8259 import I8259Pair
+from devices.mc146818 import MC146818
 from devices.uart16550 import UART16550
 from stressor.device import Device, Line, Memory, Region, operation
 from stressor.machine import Machine, part, part_at
@@ -100,6 +103,7 @@ PORTS: Final = {
     0x60: ("ps2.controller", "io", 0),
     0x61: ("control", "io", 0),
     0x64: ("ps2.controller", "io", 1),
+    **{0x70 + port: ("rtc", "io", port) for port in range(2)},
     **{0x80 + port: ("dma.narrow", "pages", port) for port in range(8)},
     **{0x88 + port: ("dma.wide", "pages", port) for port in range(8)},
     **{0xA0 + port: ("interrupts.second", "io", port) for port in range(2)},
@@ -112,12 +116,17 @@ PORTS: Final = {
 
 
 class PC(Machine):
-    """Interrupt controllers, DMA, timer, serial port, keyboard and mouse."""
+    """Interrupt controllers, DMA, three timers, serial port, keyboard and mouse.
+
+    Timer and clock ask through the HPET, which in legacy mode asks in their place, and stops the timer.
+    """
 
     ram = Memory(MEMORY)
     interrupts = part(I8259Pair)
     dma = part(I8257Pair)
     timer = part(I8254)
+    rtc = part(MC146818)
+    hpet = part(HPET)
     control = part(SystemControl)
     serial = part(UART16550)
     serial_gate = part(Gate)
@@ -125,7 +134,12 @@ class PC(Machine):
 
     def wire(self) -> None:
         first, second = self.interrupts.first, self.interrupts.second
-        self.connect(self.timer.out0, first.ir0)
+        self.connect(self.timer.out0, self.hpet.pit)
+        self.connect(self.rtc.irq, self.hpet.rtc)
+        self.hpet.reset()  # so that it passes on the levels which it has from there
+        self.connect(self.hpet.pit_enabled, self.timer.enable)
+        self.connect(self.hpet.irq0, first.ir0)
+        self.connect(self.hpet.irq8, second.ir0)
         self.connect(self.ps2.controller.keyboard_interrupt, first.ir1)
         self.connect(self.ps2.controller.mouse_interrupt, second.ir4)
         self.connect(self.serial.irq, self.serial_gate.interrupt)

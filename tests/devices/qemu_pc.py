@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from stressor.device import Clock, Device
 from stressor.targets.qemu.discovery import discover, launch
 from stressor.targets.qemu.machine import Machine
 from stressor.targets.qemu.specification import parse_specification
 from stressor.targets.qemu.timekeeping import virtual_time
 
-__all__ = ["QemuPc", "halting", "needs_qemu"]
+__all__ = ["QemuPc", "Step", "halting", "needs_qemu", "on_both"]
+
+Step = tuple[Any, ...]
+"""What is done to a device, by name and numbers; each device's test says what there is."""
 
 BINARY = "qemu-system-x86_64"
 _FOOTER = 5
@@ -108,6 +112,21 @@ class QemuPc:
         devices, start, end = self._found(label)
         self.machine.load(devices[:start] + data + devices[end:])
 
+    def body(self, label: str) -> bytes:
+        """Return the fields of a section."""
+        return self.section(label)[_header(label) : -_FOOTER]
+
+    def move_here(self, device: Device, label: str) -> None:
+        """Load a section into ours, which gives back the same bytes."""
+        data = self.body(label)
+        device.state.load(device, data)
+        assert device.state.save(device) == data, f"{label} came back otherwise"
+
+    def move_there(self, device: Device, label: str) -> None:
+        """Load what ours saves in place of a section. Raises StreamError when QEMU refuses."""
+        section = self.section(label)
+        self.load_section(label, section[: _header(label)] + device.state.save(device) + section[-_FOOTER:])
+
     def _found(self, label: str) -> tuple[bytes, int, int]:
         """Return the device sections, and where one begins and ends; by its header and footer, as naming
         everything takes a hundred times as long."""
@@ -119,3 +138,39 @@ class QemuPc:
             raise KeyError(label)
         end = devices.index(b"\x7e" + header[1], header.end()) + _FOOTER
         return devices, header.start(), end
+
+
+def _header(label: str) -> int:
+    """Return how many bytes stand in front of a section's fields: a tag, an identifier, its name, instance and version."""
+    return 1 + 4 + 1 + len(label.rpartition("/")[0]) + 4 + 4
+
+
+def on_both(
+    qemu: QemuPc,
+    steps: Iterable[Step],
+    *,
+    commands: Callable[[Step], Sequence[str]],
+    take: Callable[[Step], int | None],
+    duration: Callable[[Step], int] = lambda step: 0,
+    clock: Clock | None = None,
+) -> tuple[list[int], list[int]]:
+    """Run a trace on QEMU and on ours; return what reads gave, ours first.
+
+    Of each step in its turn, `duration` says how long it waits, in ns: for as long as passes on QEMU then, `clock`
+    is advanced. Where that is 0, `commands` are qtest's for it, and `take` takes it on ours and returns what it gives.
+    """
+    ours: list[int | None] = []
+    theirs: list[int | None] = []
+    waiting: list[str] = []
+    for step in steps:
+        nanoseconds = duration(step)
+        if not nanoseconds:
+            waiting += commands(step)
+            ours.append(take(step))
+            continue
+        theirs += qemu.run(waiting)
+        waiting = []
+        assert clock is not None
+        clock.advance(qemu.advance(nanoseconds))
+    theirs += qemu.run(waiting)
+    return [one for one in ours if one is not None], [one for one in theirs if one is not None]

@@ -156,6 +156,35 @@ def test_a_software_reset_leaves_the_phy_alone(card: E1000) -> None:
     assert card.use_phy(4, 0, False) & 0xFFFF == 0x1234
 
 
+def test_a_1_clears_its_cause(card: E1000) -> None:
+    card.set_register(ICS, LSC | TXDW)
+
+    card.set_register(ICR, LSC)
+
+    assert card.icr & (LSC | TXDW) == TXDW
+
+
+def test_a_packet_without_an_end_fills_the_buffer_and_no_more(card: E1000) -> None:
+    card.set_up(0, looped=False, tagged=False, strip=True)
+
+    for _ in range(5):
+        card._add(0x4000 | 0x08 << 24, 0, 0, b"")
+
+    assert card.size == 0xFFFF
+    assert E1000.state.save(card)
+
+
+def test_a_word_of_the_eeprom_is_written_while_that_is_allowed() -> None:
+    card = E1000()
+    first = card.read_serially(5, 16)
+    card.write_serially(4, 0xBEEF, False)
+    card._command_eeprom("111000101")  # erase word 5
+    card.write_serially(6, 0x1234, True)
+    card._command_eeprom("111000110")  # erase word 6, which is not allowed any more
+
+    assert [first, *(card.read_serially(word, 16) for word in (4, 5, 6))] == [0, 0xBEEF, 0xFFFF, 0x1234]
+
+
 def test_words_are_read_bit_by_bit_and_sum_to_baba(card: E1000) -> None:
     words = [card.read_serially(word, 16) for word in range(64)]
 

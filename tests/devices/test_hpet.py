@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
 from devices import hpet as hw
 from devices.hpet import HPET
 from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, needs_qemu
+from tests.devices.qemu_pc import QemuPc, Step, needs_qemu, on_both
 
-Step = tuple[Any, ...]
 LABEL = "hpet/0"
 BASE = 0xFED0_0000
-NOT_YET = 1_000  # a QEMU that is stopped so soon after a timer fell due may not have called it yet
 
 
 def at(number: int, register: int) -> int:
@@ -229,38 +226,16 @@ def taken(hpet: HPET, step: Step) -> int | None:
     return None
 
 
-def let_pass(qemu: QemuPc, hpet: HPET, duration: int) -> None:
-    """Let time pass on both sides, until nothing has fallen due just before."""
-    passed = qemu.advance(duration)
-    while True:
-        hpet.clock.advance(passed - NOT_YET)
-        due = hpet.clock.next_deadline
-        if due is None or due > hpet.clock.now + NOT_YET:
-            break
-        passed = NOT_YET + qemu.advance(NOT_YET)
-    hpet.clock.advance(NOT_YET)
-
-
-def on_both(
-    qemu: QemuPc, steps: Sequence[Step], hpet: HPET
-) -> tuple[list[int | None], list[int | None]]:
-    """Run a trace on QEMU and on ours, for as long as time passed there."""
-    ours: list[int | None] = []
-    theirs: list[int | None] = []
-    commands: list[str] = []
-    for drawn in [*steps, ("wait", 0)]:
-        step = exact(hpet, drawn)
-        if step[0] != "wait":
-            commands.append(command(step))
-            answer = taken(hpet, step)
-            if answer is not None:
-                ours.append(answer)
-            continue
-        theirs += [answer for answer in qemu.run(commands) if answer is not None]
-        commands = []
-        if step[1]:
-            let_pass(qemu, hpet, step[1])
-    return ours, theirs
+def compared(qemu: QemuPc, steps: Sequence[Step], hpet: HPET) -> tuple[list[int], list[int]]:
+    """Run a trace on both; return what reads gave."""
+    return on_both(
+        qemu,
+        (exact(hpet, step) for step in steps),
+        commands=lambda step: [command(step)],
+        take=lambda step: taken(hpet, step),
+        duration=lambda step: step[1] if step[0] == "wait" else 0,
+        clock=hpet.clock,
+    )
 
 
 REGISTERS = (
@@ -373,7 +348,7 @@ def test_a_thousand_traces_answer_as_qemus_do(qemu: QemuPc, begin: tuple[bytes, 
         hpet = afresh(qemu, begin)
         steps = all_reads(Drawn(Random(number), 40).steps)
 
-        ours, theirs = on_both(qemu, steps, hpet)
+        ours, theirs = compared(qemu, steps, hpet)
 
         assert ours == theirs, f"trace {number}: {steps}"
 
@@ -385,15 +360,12 @@ def test_what_qemu_saved_comes_back_byte_for_byte_and_goes_on_as_qemus(
 ) -> None:
     for number in range(40):
         trace = Drawn(Random(number), 80).steps
-        on_both(qemu, trace[:40], afresh(qemu, begin))
+        compared(qemu, trace[:40], afresh(qemu, begin))
         moved = HPET()
         moved.clock.now = qemu.now
-        data = qemu.section(LABEL)
-        section = Section(HPET.state, section_id=int.from_bytes(data[1:5]))
-        section.load(moved, data)
-        assert section.save(moved) == data
+        qemu.move_here(moved, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace[40:]), moved)
+        ours, theirs = compared(qemu, all_reads(trace[40:]), moved)
 
         assert ours == theirs, f"trace {number}"
 
@@ -406,12 +378,11 @@ def test_qemu_goes_on_from_our_state(qemu: QemuPc, begin: tuple[bytes, int]) -> 
         trace = Drawn(Random(number), 80).steps
         for step in trace[:40]:
             if step[0] == "wait":
-                let_pass(qemu, hpet, step[1])
+                hpet.clock.advance(qemu.advance(step[1]))
             else:
                 taken(hpet, exact(hpet, step))
-        section = Section(HPET.state, section_id=int.from_bytes(qemu.section(LABEL)[1:5]))
-        qemu.load_section(LABEL, section.save(hpet))
+        qemu.move_there(hpet, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace[40:]), hpet)
+        ours, theirs = compared(qemu, all_reads(trace[40:]), hpet)
 
         assert ours == theirs, f"trace {number}"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from devices.i8042 import I8042, PS2Machine
-from devices.ps2 import KEYS, RATES, PS2Keyboard, PS2Mouse
+from devices.i8042 import PS2Machine
+from devices.ps2 import KEYS, RATES
 from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, halting, needs_qemu
+from tests.devices.qemu_pc import QemuPc, Step, halting, needs_qemu
 
-Step = tuple[Any, ...]
 DATA, COMMAND = 0x60, 0x64
 BUTTONS = ("left", "right", "middle", "side", "extra")
 NOT_QEMUS = 0x0C
@@ -385,16 +383,7 @@ def test_every_key_has_qemus_codes(qemu: QemuPc, chosen: int, mode: int) -> None
     assert ours == theirs
 
 
-PARTS = {"ps2kbd": "keyboard", "ps2mouse": "mouse", "pckbd": "controller"}
-
-
-def sections(qemu: QemuPc) -> dict[str, Section]:
-    """Return the section of each part, with the identifier that QEMU gives it."""
-    states = (PS2Keyboard.state, PS2Mouse.state, I8042.state)
-    return {
-        PARTS[state.name]: Section(state, 0, int.from_bytes(qemu.section(f"{state.name}/0")[1:5]))
-        for state in states
-    }
+PARTS = {"ps2kbd/0": "keyboard", "ps2mouse/0": "mouse", "pckbd/0": "controller"}
 
 
 def interrupts(qemu: QemuPc) -> tuple[int, int]:
@@ -413,10 +402,8 @@ def test_what_qemu_saved_comes_back_byte_for_byte_and_goes_on_as_qemus(qemu: Qem
         before = PS2Machine()
         on_both(qemu, [*afresh(), *start], before)
         moved = PS2Machine()
-        for name, section in sections(qemu).items():
-            data = qemu.section(section.prefix[:-1])
-            section.load(getattr(moved, name), data)
-            assert section.save(getattr(moved, name)) == data
+        for label, name in PARTS.items():
+            qemu.move_here(getattr(moved, name), label)
         controller = moved.controller
         assert (controller.keyboard_interrupt.level, controller.mouse_interrupt.level) == interrupts(qemu)
 
@@ -440,10 +427,10 @@ def test_every_field_is_as_qemus_after_the_same_trace(qemu: QemuPc) -> None:
         machine = PS2Machine()
         on_both(qemu, [*afresh(), *drawn(Random(number), 30)], machine)
 
-        for name, section in sections(qemu).items():
-            ours = section.save(getattr(machine, name))
-            theirs = qemu.section(section.prefix[:-1])
-            assert values(section, ours) == values(section, theirs), f"trace {number}"
+        for label, name in PARTS.items():
+            device, theirs = getattr(machine, name), qemu.section(label)
+            section = Section(device.state, section_id=int.from_bytes(theirs[1:5]))
+            assert values(section, section.save(device)) == values(section, theirs), f"trace {number}"
 
 
 @pytest.mark.qemu
@@ -453,8 +440,8 @@ def test_qemu_goes_on_from_our_state(qemu: QemuPc) -> None:
         qemu.reset()
         start, end = drawn(Random(number), 20), drawn(Random(-number), 20)
         machine = started(*afresh(), *start)
-        for name, section in sections(qemu).items():
-            qemu.load_section(section.prefix[:-1], section.save(getattr(machine, name)))
+        for label, name in PARTS.items():
+            qemu.move_there(getattr(machine, name), label)
 
         ours, theirs = on_both(qemu, all_reads(follows(start, end)), machine)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
 from devices.i8254 import FREQUENCY, I8254
-from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, needs_qemu
+from tests.devices.qemu_pc import QemuPc, Step, needs_qemu, on_both
 
-Step = tuple[Any, ...]
+LABEL = "i8254/0"
 PORT = 0x40
 SPEAKER = 0x61  # bit 0 is the third gate
 CLOCK = 1_000_000_000 / FREQUENCY
@@ -27,8 +25,6 @@ def do(timer: I8254, step: Step) -> int | None:
             timer._write(port - PORT, 1, value)
         case ("in", port):
             return timer._read(port - PORT, 1)
-        case ("wait", duration):
-            timer.clock.advance(duration)
     return None
 
 
@@ -205,28 +201,16 @@ def afresh() -> list[Step]:
     return steps
 
 
-def on_both(
-    qemu: QemuPc, steps: Sequence[Step], timer: I8254
-) -> tuple[list[int | None], list[int | None]]:
-    """Run a trace on QEMU, then on ours for as long as time passed there."""
-    ours: list[int | None] = []
-    theirs: list[int | None] = []
-    commands: list[str] = []
-    for step in [*steps, ("wait", 0)]:
-        match step:
-            case ("out", port, value):
-                commands.append(f"outb {port:#x} {value:#x}")
-            case ("in", port):
-                commands.append(f"inb {port:#x}")
-            case ("wait", duration):
-                theirs += [answer for answer in qemu.run(commands) if answer is not None]
-                commands = []
-                if duration:
-                    step = ("wait", qemu.advance(duration))
-        answer = do(timer, step)
-        if answer is not None:
-            ours.append(answer)
-    return ours, theirs
+def compared(qemu: QemuPc, steps: Sequence[Step], timer: I8254) -> tuple[list[int], list[int]]:
+    """Run a trace on both; return what reads gave."""
+    return on_both(
+        qemu,
+        steps,
+        commands=lambda step: [f"{step[0]}b {' '.join(f'{number:#x}' for number in step[1:])}"],
+        take=lambda step: do(timer, step),
+        duration=lambda step: step[1] if step[0] == "wait" else 0,
+        clock=timer.clock,
+    )
 
 
 def all_reads(steps: Sequence[Step]) -> list[Step]:
@@ -240,10 +224,10 @@ def test_a_thousand_traces_answer_as_qemus_do(qemu: QemuPc) -> None:
     for number in range(1_000):
         qemu.reset()
         timer = I8254()
-        on_both(qemu, afresh(), timer)
+        compared(qemu, afresh(), timer)
         steps = all_reads(drawn(Random(number), 20))
 
-        ours, theirs = on_both(qemu, steps, timer)
+        ours, theirs = compared(qemu, steps, timer)
 
         assert ours == theirs, f"trace {number}: {steps}"
 
@@ -261,15 +245,12 @@ def test_what_qemu_saved_comes_back_byte_for_byte_and_goes_on_as_qemus(qemu: Qem
     for number in range(20):
         qemu.reset()
         trace = [*afresh(), *drawn(Random(number), 60)]
-        on_both(qemu, trace[:60], at_the_time_of(qemu))
+        compared(qemu, trace[:60], at_the_time_of(qemu))
         moved = at_the_time_of(qemu)
         moved.gate2.level = (qemu.run([f"inb {SPEAKER:#x}"])[0] or 0) & 1
-        data = qemu.section("i8254/0")
-        section = Section(I8254.state, section_id=int.from_bytes(data[1:5]))
-        section.load(moved, data)
-        assert section.save(moved) == data
+        qemu.move_here(moved, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace[60:]), moved)
+        ours, theirs = compared(qemu, all_reads(trace[60:]), moved)
 
         assert ours == theirs, f"trace {number}"
 
@@ -287,9 +268,8 @@ def test_qemu_goes_on_from_our_state(qemu: QemuPc) -> None:
             else:
                 do(timer, step)
         qemu.run([f"outb {SPEAKER:#x} {timer.gate2.level}"])
-        section = Section(I8254.state, section_id=int.from_bytes(qemu.section("i8254/0")[1:5]))
-        qemu.load_section("i8254/0", section.save(timer))
+        qemu.move_there(timer, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace[60:]), timer)
+        ours, theirs = compared(qemu, all_reads(trace[60:]), timer)
 
         assert ours == theirs, f"trace {number}"

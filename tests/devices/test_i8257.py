@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
 from devices.i8257 import I8257, PAGES, I8257Pair
-from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, needs_qemu
+from tests.devices.qemu_pc import QemuPc, Step, needs_qemu, on_both
 
-Step = tuple[Any, ...]
 PARTS = ("narrow", "wide")
+LABELS = ("dma/0", "dma/1")
 CLEAR, REQUEST, MASK_ALL, STATUS = 13, 9, 15, 8
 
 
@@ -109,23 +107,20 @@ def port(step: Step) -> int:
     return int(0x80 + 8 * controller + offset)
 
 
-def on_both(
-    qemu: QemuPc, steps: Sequence[Step], pair: I8257Pair
-) -> tuple[list[int], list[int | None]]:
-    theirs = qemu.run(
-        f"outb {port(step):#x} {step[4]:#x}" if step[0] == "write" else f"inb {port(step):#x}"
-        for step in steps
-    )
-    ours = []
-    for verb, controller, region, offset, *value in steps:
-        part = getattr(pair, PARTS[controller])
-        declared = getattr(I8257, region)
-        answer = getattr(part, declared.writer if verb == "write" else declared.reader)(
-            offset, 1, *value
-        )
-        if verb == "read":
-            ours.append(answer)
-    return ours, [answer for answer in theirs if answer is not None]
+def command(step: Step) -> str:
+    return f"outb {port(step):#x} {step[4]:#x}" if step[0] == "write" else f"inb {port(step):#x}"
+
+
+def taken(pair: I8257Pair, step: Step) -> int | None:
+    verb, controller, region, offset, *value = step
+    part, declared = getattr(pair, PARTS[controller]), getattr(I8257, region)
+    answer: int | None = getattr(part, declared.writer if verb == "write" else declared.reader)(offset, 1, *value)
+    return answer
+
+
+def compared(qemu: QemuPc, steps: Sequence[Step], pair: I8257Pair) -> tuple[list[int], list[int]]:
+    """Run a trace on both; return what reads gave."""
+    return on_both(qemu, steps, commands=lambda step: [command(step)], take=lambda step: taken(pair, step))
 
 
 def afresh() -> list[Step]:
@@ -170,10 +165,10 @@ def all_reads(steps: Sequence[Step]) -> list[Step]:
 def test_a_thousand_traces_answer_as_qemus_do(qemu: QemuPc) -> None:
     for number in range(1_000):
         pair = I8257Pair()
-        on_both(qemu, afresh(), pair)
+        compared(qemu, afresh(), pair)
         steps = all_reads(drawn(Random(number), 60))
 
-        ours, theirs = on_both(qemu, steps, pair)
+        ours, theirs = compared(qemu, steps, pair)
 
         assert ours == theirs, f"trace {number}: {steps}"
 
@@ -189,19 +184,13 @@ def test_sections_move_both_ways_byte_for_byte(qemu: QemuPc) -> None:
             for step in [*afresh(), *drawn(Random(number), 200)]
             if step[2:4] != ("io", REQUEST)
         ]
-        on_both(qemu, trace[:140], pair)
-        for instance, part in enumerate((moved.narrow, moved.wide)):
-            label = f"dma/{instance}"
-            data = qemu.section(label)
-            section = Section(I8257.state, instance, int.from_bytes(data[1:5]))
-            section.load(part, data)
-            assert section.save(part) == data
-        on_both(qemu, afresh(), I8257Pair())
-        for instance, part in enumerate((moved.narrow, moved.wide)):
-            label = f"dma/{instance}"
-            section = Section(I8257.state, instance, int.from_bytes(qemu.section(label)[1:5]))
-            qemu.load_section(label, section.save(part))
+        compared(qemu, trace[:140], pair)
+        for name, label in zip(PARTS, LABELS, strict=True):
+            qemu.move_here(getattr(moved, name), label)
+        compared(qemu, afresh(), I8257Pair())
+        for name, label in zip(PARTS, LABELS, strict=True):
+            qemu.move_there(getattr(moved, name), label)
 
-        ours, theirs = on_both(qemu, all_reads(trace[140:]), moved)
+        ours, theirs = compared(qemu, all_reads(trace[140:]), moved)
 
         assert ours == theirs, f"trace {number}"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
-from devices.i8259 import I8259, I8259Pair
-from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, needs_qemu
+from devices.i8259 import I8259Pair
+from tests.devices.qemu_pc import QemuPc, Step, needs_qemu, on_both
 
-Step = tuple[Any, ...]
 PORTS = {0x20: ("first", 0), 0x21: ("first", 1), 0xA0: ("second", 0), 0xA1: ("second", 1)}
 ELCR = {0x4D0: "first", 0x4D1: "second"}
 POLL, READ_IRR, READ_ISR = 0x0C, 0x0A, 0x0B
@@ -204,14 +201,10 @@ def qemu() -> Iterator[QemuPc]:
         yield pc
 
 
-def on_both(
-    qemu: QemuPc, steps: Sequence[Step], pair: I8259Pair
-) -> tuple[list[int | None], list[int | None]]:
+def compared(qemu: QemuPc, steps: Sequence[Step], pair: I8259Pair) -> tuple[list[int], list[int]]:
+    """Run a trace on both; return what reads gave."""
     paths = qemu.devices("isa-i8259")
-    theirs = qemu.run(line(paths, step) for step in steps)
-    ours = [do(pair, step) for step in steps]
-    reads = [index for index, step in enumerate(steps) if step[0] == "in"]
-    return [ours[index] for index in reads], [theirs[index] for index in reads]
+    return on_both(qemu, steps, commands=lambda step: [line(paths, step)], take=lambda step: do(pair, step))
 
 
 @pytest.mark.qemu
@@ -222,21 +215,12 @@ def test_a_thousand_traces_answer_as_qemus_do(qemu: QemuPc) -> None:
         qemu.reset()
         steps = all_reads(drawn(Random(number), 30))
 
-        ours, theirs = on_both(qemu, steps, I8259Pair())
+        ours, theirs = compared(qemu, steps, I8259Pair())
 
         assert ours == theirs, f"trace {number}: {steps}"
 
 
-CHIPS = ("first", "second")
-
-
-def sections(qemu: QemuPc) -> list[Section]:
-    """Return the sections of both, with the identifiers that QEMU gives them."""
-    identifiers = (int.from_bytes(qemu.section(f"i8259/{instance}")[1:5]) for instance in range(2))
-    return [
-        Section(I8259.state, instance, identifier)
-        for instance, identifier in enumerate(identifiers)
-    ]
+CHIPS = {"first": "i8259/0", "second": "i8259/1"}
 
 
 def beside(pair: I8259Pair) -> I8259Pair:
@@ -257,14 +241,12 @@ def test_what_qemu_saved_comes_back_byte_for_byte_and_goes_on_as_qemus(qemu: Qem
         qemu.reset()
         pair = I8259Pair()
         trace = drawn(Random(number), 60)
-        on_both(qemu, trace[:40], pair)
+        compared(qemu, trace[:40], pair)
         moved = beside(pair)
-        for name, section in zip(CHIPS, sections(qemu), strict=True):
-            data = qemu.section(section.prefix[:-1])
-            section.load(getattr(moved, name), data)
-            assert section.save(getattr(moved, name)) == data
+        for name, label in CHIPS.items():
+            qemu.move_here(getattr(moved, name), label)
 
-        ours, theirs = on_both(qemu, all_reads(trace[40:]), moved)
+        ours, theirs = compared(qemu, all_reads(trace[40:]), moved)
 
         assert ours == theirs, f"trace {number}"
 
@@ -278,9 +260,9 @@ def test_qemu_goes_on_from_our_state(qemu: QemuPc) -> None:
         trace = drawn(Random(number), 60)
         for step in trace[:40]:
             do(pair, step)
-        for name, section in zip(CHIPS, sections(qemu), strict=True):
-            qemu.load_section(section.prefix[:-1], section.save(getattr(pair, name)))
+        for name, label in CHIPS.items():
+            qemu.move_there(getattr(pair, name), label)
 
-        ours, theirs = on_both(qemu, all_reads(trace[40:]), pair)
+        ours, theirs = compared(qemu, all_reads(trace[40:]), pair)
 
         assert ours == theirs, f"trace {number}"

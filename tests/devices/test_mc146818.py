@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from random import Random
-from typing import Any
 
 import pytest
 
 from devices import mc146818 as rtc
 from devices.mc146818 import MC146818, SECOND
-from stressor.vmstate import Section
-from tests.devices.qemu_pc import QemuPc, needs_qemu
+from tests.devices.qemu_pc import QemuPc, Step, needs_qemu, on_both
 
-Step = tuple[Any, ...]
 LABEL = "mc146818rtc/0"
 TAP = SECOND / 32_768
-NOT_YET = 1_000  # a QEMU that is stopped so soon after a timer fell due may not have called it yet
+BEHIND = 1_000  # ns behind an edge, where a tap is chosen
 NOW = (rtc.CENTURY, rtc.YEAR, rtc.MONTH, rtc.DAY_OF_MONTH, rtc.WEEKDAY, rtc.HOURS, rtc.MINUTES, rtc.SECONDS)  # fmt: skip
 ALARMS = (rtc.HOURS_ALARM, rtc.MINUTES_ALARM, rtc.SECONDS_ALARM)
 RAM = (0x0E, 0x40, 0x7F)
@@ -223,19 +220,22 @@ def afresh(qemu: QemuPc, begin: tuple[bytes, int]) -> MC146818:
     qemu.machine.load(devices)
     clock = without_tap()
     clock.clock.advance(now)
-    on_both(qemu, [("write", rtc.A, 0x20), ("read", rtc.C), *(("write", register, 0) for register in RAM)], clock)
+    compared(qemu, [("write", rtc.A, 0x20), ("read", rtc.C), *(("write", register, 0) for register in RAM)], clock)
     return clock
 
 
-def taken(clock: MC146818, step: Step, passed: int = 0) -> int | None:
+def commands(step: Step) -> list[str]:
+    verb, register, *value = step
+    return [f"outb 0x70 {register:#x}", f"outb 0x71 {value[0]:#x}" if verb == "write" else "inb 0x71"]
+
+
+def taken(clock: MC146818, step: Step) -> int | None:
     """Take one step on ours; return what a read gives."""
     match step:
         case ("write", register, value):
             clock.write(register, value)
         case ("read", register):
             return clock.read(register)
-        case _:
-            clock.clock.advance(passed)
     return None
 
 
@@ -245,50 +245,28 @@ def duration(clock: MC146818, step: Step) -> int:
         case ("wait", time):
             return int(time)
         case ("edge", clocks):
-            return round(-clock._phase % (int(clocks) * TAP)) + NOT_YET
+            return round(-clock._phase % (int(clocks) * TAP)) + BEHIND
         case ("before", time):
             return (-int(time) - clock._phase) % SECOND + 1
     return 0
 
 
-def let_pass(qemu: QemuPc, clock: MC146818, wanted: int) -> int:
-    """Let time pass on QEMU; return how much, so that nothing has fallen due just before."""
-    passed = qemu.advance(wanted)
-    if (clock._phase + passed) % TAP < NOT_YET:
-        passed += qemu.advance(NOT_YET)
-    return passed
+def compared(qemu: QemuPc, steps: Sequence[Step], clock: MC146818) -> tuple[list[int], list[int]]:
+    """Run a trace on both; return what reads gave."""
+    seen: list[int] = []  # the bits of each answer that both have
 
+    def take(step: Step) -> int | None:
+        if step[0] == "read":
+            # during the update itself QEMU's UIP is 0, see docs/devices.md
+            hidden = step[1] == rtc.A and clock._phase < SECOND - rtc.BEFORE_UPDATE
+            seen.append(~rtc.UPDATING if hidden else ~0)
+        return taken(clock, step)
 
-def on_both(
-    qemu: QemuPc, steps: Sequence[Step], clock: MC146818
-) -> tuple[list[int | None], list[int | None]]:
-    """Run a trace on QEMU and on ours, for as long as time passed there."""
-    ours: list[int | None] = []
-    theirs: list[int | None] = []
-    masks: list[int] = []
-    commands: list[str] = []
-    for step in [*steps, ("wait", 0)]:
-        passed = 0
-        match step:
-            case ("write", register, value):
-                commands += [f"outb 0x70 {register:#x}", f"outb 0x71 {value:#x}"]
-            case ("read", register):
-                commands += [f"outb 0x70 {register:#x}", "inb 0x71"]
-                # during the update itself QEMU's UIP is 0, see docs/devices.md
-                hidden = register == rtc.A and clock._phase < SECOND - rtc.BEFORE_UPDATE
-                masks.append(~rtc.UPDATING if hidden else ~0)
-            case _:
-                theirs += [answer for answer in qemu.run(commands) if answer is not None]
-                commands = []
-                wanted = duration(clock, step)
-                passed = let_pass(qemu, clock, wanted) if wanted else 0
-        answer = taken(clock, step, passed)
-        if answer is not None:
-            ours.append(answer)
-    return (
-        [answer & mask for answer, mask in zip(ours, masks, strict=True) if answer is not None],
-        [answer & mask for answer, mask in zip(theirs, masks, strict=True) if answer is not None],
+    answers = on_both(
+        qemu, steps, commands=commands, take=take, duration=lambda step: duration(clock, step), clock=clock.clock
     )
+    ours, theirs = ([answer & bits for answer, bits in zip(side, seen, strict=True)] for side in answers)
+    return ours, theirs
 
 
 class Drawn:
@@ -407,7 +385,7 @@ def test_a_thousand_traces_answer_as_qemus_do(qemu: QemuPc, begin: tuple[bytes, 
         clock = afresh(qemu, begin)
         steps = all_reads(Drawn(Random(number), 25).steps)
 
-        ours, theirs = on_both(qemu, steps, clock)
+        ours, theirs = compared(qemu, steps, clock)
 
         assert ours == theirs, f"trace {number}: {steps}"
 
@@ -419,15 +397,12 @@ def test_what_qemu_saved_comes_back_byte_for_byte_and_goes_on_as_qemus(
 ) -> None:
     for number in range(40):
         trace = Drawn(Random(number), 60).steps
-        on_both(qemu, trace[:30], afresh(qemu, begin))
+        compared(qemu, trace[:30], afresh(qemu, begin))
         moved = MC146818()
         moved.clock.now = qemu.now
-        data = qemu.section(LABEL)
-        section = Section(MC146818.state, section_id=int.from_bytes(data[1:5]))
-        section.load(moved, data)
-        assert section.save(moved) == data
+        qemu.move_here(moved, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace[30:]), moved)
+        ours, theirs = compared(qemu, all_reads(trace[30:]), moved)
 
         assert ours == theirs, f"trace {number}"
 
@@ -441,10 +416,10 @@ def test_qemu_goes_on_from_our_state(qemu: QemuPc, begin: tuple[bytes, int]) -> 
         # QEMU begins to count a period anew when it loads, so that is at an edge
         for step in [*trace.steps[:30], ("edge", 512)]:
             wanted = duration(clock, step)
-            taken(clock, step, let_pass(qemu, clock, wanted) if wanted else 0)
-        section = Section(MC146818.state, section_id=int.from_bytes(qemu.section(LABEL)[1:5]))
-        qemu.load_section(LABEL, section.save(clock))
+            clock.clock.advance(qemu.advance(wanted) if wanted else 0)
+            taken(clock, step)
+        qemu.move_there(clock, LABEL)
 
-        ours, theirs = on_both(qemu, all_reads(trace.steps[30:]), clock)
+        ours, theirs = compared(qemu, all_reads(trace.steps[30:]), clock)
 
         assert ours == theirs, f"trace {number}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,17 @@ from stressor.errors import StreamError
 from stressor.vmstate import Section
 from stressor.vmstate.check import Kind, Severity, check_dumps
 from stressor.vmstate.dump import Dump, DumpedDescription, DumpedField, dump_of
-from tests.devices.qemu_serial import BINARY, QemuSerial, serial_section
+from tests.devices.qemu_pc import QemuPc, needs_qemu
 from tests.vmstate.check.dumps import stored_dump
 
 DATA = Path(__file__).parent / "data"
 SECTION_ID = 0x16  # what QEMU gave the port
+NUMBER = 5  # bytes at either end that say which section of the machine's it is
 SECTION = Section(UART16550.state, section_id=SECTION_ID)
+PORT, LABEL = 0x3F8, "serial/0"
 PRISTINE = "qemu-7.2-serial-pristine.hex"
 LOOPBACK = "qemu-7.2-serial-fifo-loopback.hex"
 LOOPBACK_WRITES = [(3, 0x03), (2, 0x81), (4, 0x1B), (1, 0x03), (7, 0x5A), *((0, byte) for byte in b"Stressor")]
-
-needs_qemu = pytest.mark.skipif(shutil.which(BINARY) is None, reason=f"{BINARY} is not installed")
 
 
 def stored(name: str) -> bytes:
@@ -132,33 +131,32 @@ def test_a_host_line_that_qemu_polls_is_not_ours() -> None:
     assert SECTION.save(uart) == data
 
 
+def with_port(kind: str) -> QemuPc:
+    """Return a PC whose first serial port is at a character device of QEMU's."""
+    return QemuPc(options=f" -- -serial {kind}")
+
+
 @pytest.mark.qemu
 @needs_qemu
 @pytest.mark.parametrize(("name", "registers"), [(PRISTINE, []), (LOOPBACK, LOOPBACK_WRITES)])
-def test_the_stored_streams_are_what_qemu_writes(
-    tmp_path: Path, name: str, registers: list[tuple[int, int]]
-) -> None:
-    with QemuSerial(tmp_path) as qemu:
-        qemu.write(registers)
-        saved = qemu.save()
+def test_the_stored_streams_are_what_qemu_writes(name: str, registers: list[tuple[int, int]]) -> None:
+    with with_port("null") as qemu:
+        qemu.run(f"outb {PORT + offset:#x} {value:#x}" for offset, value in registers)
+        saved = qemu.section(LABEL)
 
-    assert serial_section(saved) == stored(name)
+    assert saved[NUMBER:-NUMBER] == stored(name)[NUMBER:-NUMBER]
 
 
 @pytest.mark.qemu
 @needs_qemu
 def test_qemu_goes_on_from_our_state_and_finishes_the_frame(tmp_path: Path) -> None:
-    ours = SECTION.save(busy_uart())
-    with QemuSerial(tmp_path / "first") as qemu:
-        stream = qemu.save()
-    stream = stream.replace(serial_section(stream), ours)
-
     sent = tmp_path / "sent"
-    with QemuSerial(tmp_path / "second", serial=f"file:{sent}", incoming=stream) as qemu:
-        identified, received = qemu.read(2), bytes(qemu.read(0) for _ in range(4))
-        idle = any(qemu.read(5) & 0x40 for _ in range(100_000))
+    with with_port(f"file:{sent}") as qemu:
+        qemu.move_there(busy_uart(), LABEL)
+        identified, *received = qemu.run(f"inb {PORT + offset:#x}" for offset in (2, 0, 0, 0, 0))
+        idle = any((qemu.run([f"inb {PORT + 5:#x}"])[0] or 0) & 0x40 for _ in range(100_000))
 
-    assert (identified, received, idle) == (0xCC, b"abcd", True)
+    assert (identified, received, idle) == (0xCC, [*b"abcd"], True)
     assert sent.read_bytes() == b"Hi"
 
 

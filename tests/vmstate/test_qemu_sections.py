@@ -13,19 +13,16 @@ import pytest
 from stressor.errors import StreamError
 from stressor.vmstate import Section
 from stressor.vmstate.formats import Json
-from tests.devices.qemu_serial import BINARY, QemuSerial
+from tests.devices.qemu_pc import QemuPc, needs_qemu
 from tests.vmstate.qemu_sections import ARM_MACHINES, SECTIONS, cut, stream_of
 
 ARM = "qemu-system-arm"
 DATA = Path(__file__).parent / "data" / "qemu-7.2-sections.txt"
 STORED = dict(line.split(" ") for line in DATA.read_text().splitlines())
 WRITES = [
-    (port - 0x3F8, value)
-    for port, value in (
-        # the last counter of the 8254, latched; the clock; a keyboard command; a channel of the DMA
-        *((0x43, 0xB6), (0x42, 0x34), (0x42, 0x12), (0x43, 0x80), (0x70, 0x0B), (0x71, 0x42)),
-        *((0x60, 0xF3), (0x60, 0x20), (0xC4, 0x55), (0xC4, 0x66), (0xD6, 0x45)),
-    )
+    # the last counter of the 8254, latched; the clock; a keyboard command; a channel of the DMA
+    *((0x43, 0xB6), (0x42, 0x34), (0x42, 0x12), (0x43, 0x80), (0x70, 0x0B), (0x71, 0x42)),
+    *((0x60, 0xF3), (0x60, 0x20), (0xC4, 0x55), (0xC4, 0x66), (0xD6, 0x45)),
 ]
 
 
@@ -100,11 +97,11 @@ def test_a_pci_device_of_an_older_version_refuses_the_section() -> None:
 
 
 @pytest.mark.qemu
-@pytest.mark.skipif(shutil.which(BINARY) is None, reason=f"{BINARY} is not installed")
-def test_the_sections_of_a_running_qemu_come_back_to_the_byte(tmp_path: Path) -> None:
-    with QemuSerial(tmp_path / "machine") as machine:
-        machine.write(WRITES)
-        stream = machine.save()
+@needs_qemu
+def test_the_sections_of_a_running_qemu_come_back_to_the_byte() -> None:
+    with QemuPc(options=" -- -serial null") as qemu:
+        qemu.run(f"outb {port:#x} {value:#x}" for port, value in WRITES)
+        stream = qemu.machine.save_whole()
 
     on_arm = {name for names in ARM_MACHINES.values() for name in names}
     for name in SECTIONS.keys() - on_arm:

@@ -4,6 +4,10 @@ With `-icount` an instruction takes a fixed virtual time, so that counting is ho
 follows must take none: an instruction that ends in an exception is not counted, so behind the loop
 the processor takes one exception after another, whose handler is the place that it comes from. There
 it is stopped, whenever that happens, at the same virtual time.
+
+The first of these exceptions comes from another place. QEMU lets timers fire that fell due with the last
+instruction before it tries the next one, so that a processor which waits has seen all of them; one that
+was stopped between the two has not.
 """
 
 from __future__ import annotations
@@ -26,7 +30,8 @@ class Firmware:
     `memory` is what has to be at which address before it runs, and lies in `place`. `counter` is the
     register that is counted down, `registers` what others must be, `program_counter` among them.
     `overhead` instructions are executed beside the rounds. In the end the program counter is
-    `waiting`, until then in `place`. `afterwards` takes back what waiting longer or shorter changes.
+    `waiting`, until then in `place`, or at `passed` on its way from there. `afterwards` takes back what
+    waiting longer or shorter changes.
     """
 
     memory: tuple[tuple[int, bytes], ...]
@@ -37,6 +42,7 @@ class Firmware:
     waiting: int
     overhead: int
     afterwards: Mapping[str, int]
+    passed: int | None = None
 
 
 def firmware_for(registers: Collection[str], memory: range) -> Firmware | str:
@@ -73,6 +79,7 @@ def _pc(prefix: str) -> Firmware:
         "6649"  # dec ecx
         "75fc"  # jnz to the one before
         "f6f1"  # div cl
+        "f6f1"  # the handler: div cl
         "cf"  # iret
     )
     waiting, back = start + len(code) - 3, start + len(code) - 1
@@ -105,7 +112,7 @@ _SUPERVISOR: Final = 0x1D3  # with aborts, interrupts and fast interrupts masked
 
 
 def _armv7(base: int) -> Firmware:
-    """Armv7-A. The exception is a load from an odd address, and is itself the vector of data aborts.
+    """Armv7-A. The exception is a load from an odd address, as is the vector of data aborts.
 
     Nothing is translated, as QEMU does not save what secure translation is set to. Arm Architecture
     Reference Manual, ARMv7-A edition, B1.8.1 exception vectors, B4.1.130 SCTLR, B4.1.156 VBAR.
@@ -120,6 +127,7 @@ def _armv7(base: int) -> Firmware:
         0xE2500001,  # subs r0, r0, #1
         0x1AFFFFFD,  # bne to the one before
         0xE5945000,  # ldr r5, [r4]
+        0xE5945000,  # the vector: ldr r5, [r4]
     )
     vectors = base + 0x40
     waiting = vectors + _DATA_ABORT
@@ -131,14 +139,14 @@ def _armv7(base: int) -> Firmware:
         registers={"cpsr": _SUPERVISOR, "r1": vectors, "r4": start + 1, "pc": start},
         program_counter="pc",
         waiting=waiting,
-        overhead=len(code) - 1 - LOOP,
+        overhead=len(code) - 2 - LOOP,
         afterwards={},
     )
 
 
 def _armv5(base: int) -> Firmware:
-    """Armv5. The exception is a fetch from the high vectors, which are not mapped, so that its own
-    handler cannot be fetched either.
+    """Armv5. The exception is a load from the high vectors, which are not mapped, so that its
+    handler cannot be fetched, nor the handler of that.
 
     Arm Architecture Reference Manual, DDI 0100I, part A2.6 exceptions, part B4 the translation table.
     """
@@ -151,9 +159,10 @@ def _armv5(base: int) -> Firmware:
         0xE3833A02,  # orr r3, r3, #0x2000          high vectors
         0xE3833001,  # orr r3, r3, #1               translation
         0xEE013F10,  # mcr p15, 0, r3, c1, c0, 0
+        0xE1A00000,  # nop: an even number of instructions
         0xE2500001,  # subs r0, r0, #1
         0x1AFFFFFD,  # bne to the one before
-        0xE1A0F004,  # mov pc, r4
+        0xE5945000,  # ldr r5, [r4]
     )
     waiting = _HIGH_VECTORS + _PREFETCH_ABORT
     section = start & 0xFFF0_0000
@@ -166,10 +175,11 @@ def _armv5(base: int) -> Firmware:
         place=range(base, base + _TABLE_SIZE),
         counter="r0",
         registers={
-            "cpsr": _SUPERVISOR, "r1": base, "r2": 0xFFFF_FFFF, "r4": waiting, "pc": start
+            "cpsr": _SUPERVISOR, "r1": base, "r2": 0xFFFF_FFFF, "r4": _HIGH_VECTORS, "pc": start
         },
         program_counter="pc",
         waiting=waiting,
-        overhead=len(code) - LOOP,
+        overhead=len(code) - 1 - LOOP,
         afterwards={},
+        passed=_HIGH_VECTORS + _DATA_ABORT,
     )  # fmt: skip

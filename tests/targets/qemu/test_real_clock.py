@@ -162,6 +162,34 @@ def test_an_interrupt_of_a_timer_is_pending_after_a_step() -> None:
     assert values(late) == values(still) == [1, 0x10]
 
 
+HPET = ((0x10, 0), (0xF0, 0), (0x20, 1), (0x100, 0x06), (0x10C, 0), (0x108, 390), (0x10, 1))
+"""Halted, at 0, nothing pending; timer 0 at 3,900 ns, to be seen in the status; let go."""
+SP804 = ((8, 0), (0xC, 0), (0, 4), (8, 0xA3))
+"""Off, nothing pending; 4,000 ns, once."""
+
+
+@pytest.mark.parametrize(
+    ("board", "region", "writes", "status"),
+    [("pc", "hpet", HPET, 0x20), ("versatilepb", "sp804", SP804, 0x10), ("vexpress-a9", "sp804", SP804, 0x10)],
+)
+def test_a_timer_that_falls_due_with_the_last_instruction_has_fired(
+    board: str, region: str, writes: tuple[tuple[int, int], ...], status: int
+) -> None:
+    model = qemu_model(f"qemu:machine={board},region={region}")
+    target = model.open()
+    setting_up = [Operation("qemu.write", (region, offset, 4, value)) for offset, value in writes]
+    try:
+        shown = [
+            values(target.execute([*setting_up, step(4096), Operation("qemu.read", (region, status, 4))]))[-1]
+            for _ in range(100)
+        ]
+    finally:
+        target.close()
+        model.close()
+
+    assert shown == [1] * 100
+
+
 def test_a_processor_that_is_taken_away_is_told(twins: tuple[QemuTarget, QemuTarget]) -> None:
     one = twins[0]
     one.step(4096)
