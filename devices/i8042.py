@@ -244,6 +244,11 @@ class I8042(Device):
         self._write(COMMAND, 1, command)
         self._write(DATA, 1, argument)
 
+    @operation(command=st.sampled_from(WITH_ARGUMENT))
+    def begin(self, command: int) -> None:
+        """The processor gives a command whose argument is still to come."""
+        self._write(COMMAND, 1, command)
+
     def _do(self, command: int) -> None:
         """Do a command, or wait for its argument."""
         if command in WITH_ARGUMENT:

@@ -281,7 +281,7 @@ class PS2Keyboard(Device):
         queue.put_before(translated)
         self._update()
 
-    @operation(byte=st.sampled_from((*range(4), *range(0xED, 0x100))) | st.integers(0, 0xFF))
+    @operation(byte=st.sampled_from((*range(4), 7, *range(0xED, 0x100), SET_LAMPS, SELECT_SET, 0x80)))
     def write(self, byte: int) -> None:
         """The controller sends a command, or the argument of one."""
         command, self.command = self.command, ALONE
@@ -438,7 +438,7 @@ class PS2Mouse(Device):
                 self.queue.push(reply)
         self._update()
 
-    @operation(byte=st.sampled_from((*range(4), *RATES, *range(0xE6, 0x100))) | st.integers(0, 0xFF))
+    @operation(byte=st.sampled_from((*range(4), *RATES, *range(0xE6, 0x100), SET_RESOLUTION, WRAP, 0x55)))
     def write(self, byte: int) -> None:
         """The controller sends a command, or the argument of one."""
         command, self.command = self.command, ALONE

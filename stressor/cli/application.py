@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 _VERBS = {
     "run": "run",
+    "audit": "audit",
     "replay": "replay",
     "show": "show",
     "promote": "promote",

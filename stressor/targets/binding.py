@@ -19,7 +19,8 @@ __all__ = ["DeviceBinding"]
 
 
 class DeviceBinding:
-    """How to reach devices of one class, each by its own section, which is instance 0 if none is given."""
+    """How to reach devices of one class, each by its own section: that of its `state`, as instance 0, if none
+    is given."""
 
     def __init__(
         self,
@@ -32,8 +33,8 @@ class DeviceBinding:
         self.functions = functions or {}
         self._lines = tuple(name for name, part in vars(sample).items() if isinstance(part, Line))
         self._memories = tuple(name for name, part in vars(sample).items() if isinstance(part, Memory))
-        self.description = cls.state
-        self.section = section or Section(self.description)
+        self.section = section or Section(cls.state)
+        self.description = self.section.description
         self.prefix = self.section.prefix
         # an input line is the board's: it is put back before a load, whatever the device does
         self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
@@ -54,6 +55,11 @@ class DeviceBinding:
         other.unsaved = self.unsaved | dict.fromkeys(attributes, NOT_REPEATING)
         other.live = LiveState({*other.unsaved, *self._inputs})
         return other
+
+    def describing(self, description: Description, sample: Device) -> DeviceBinding:
+        """Return the same with another description of the same devices, of which `sample` is one."""
+        section = Section(description, self.section.instance, self.section.section_id)
+        return DeviceBinding(self.cls, sample, section, self.functions)
 
     def create(self) -> Device:
         return self.cls()
@@ -102,10 +108,7 @@ class DeviceBinding:
         return FieldInfo(named, unsaved, self.description.declared(path), self.description.width(path))
 
     def saved_fields(self, data: bytes) -> Sequence[SavedField]:
-        return [
-            SavedField(field.path, field.kind, field.offset, field.size, field.value)
-            for field in self.section.fields_of(data)
-        ]
+        return [*map(SavedField._make, self.section.fields_of(data))]
 
     def absent(self, data: bytes, layout: Hashable) -> frozenset[str]:
         found = self._absent.get(layout)

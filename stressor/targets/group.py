@@ -35,22 +35,22 @@ class GroupBinding:
         self.cls = cls
         self.functions = functions
         self._sections: Final = list(cls.sections())
-        self._parts: Final = {
+        self.parts = {
             name: DeviceBinding(declared.cls, part_at(sample, name), section)
             for (name, declared) in parts_of(cls)
             for (named, section) in self._sections
             if named == name
         }
-        self._reached: Final = [(attrgetter(name), binding) for name, binding in self._parts.items()]
+        self._reached = [(attrgetter(name), binding) for name, binding in self.parts.items()]
         self.prefix = ""
         self.fields = tuple(
-            binding.prefix + field for binding in self._parts.values() for field in binding.fields
+            binding.prefix + field for binding in self.parts.values() for field in binding.fields
         )
         self.damages: tuple[str, ...] = ()  # a part that is stressed alone is offered damage
-        self.invariants = any(binding.invariants for binding in self._parts.values())
+        self.invariants = any(binding.invariants for binding in self.parts.values())
         self._unsaved: dict[str, str] = {
             f"{name}.{attribute}": reason
-            for name, binding in self._parts.items()
+            for name, binding in self.parts.items()
             for attribute, reason in binding.unsaved.items()
         }
         self._inputs = tuple(name for name, line in _lines(sample) if line.input)
@@ -60,6 +60,13 @@ class GroupBinding:
         other = copy(self)
         other._unsaved = self._unsaved | dict.fromkeys(attributes, NOT_REPEATING)
         other.live = LiveState({*other._unsaved, *self._inputs})
+        return other
+
+    def replacing(self, name: str, binding: DeviceBinding) -> GroupBinding:
+        """Return the same with one part reached otherwise."""
+        other = copy(self)
+        other.parts = self.parts | {name: binding}
+        other._reached = [(attrgetter(part), reach) for part, reach in other.parts.items()]
         return other
 
     def create(self) -> Machine:
@@ -97,11 +104,11 @@ class GroupBinding:
         return None
 
     def field(self, attribute: str) -> FieldInfo:
-        name = next((name for name in self._parts if attribute.startswith(f"{name}.")), None)
+        name = next((name for name in self.parts if attribute.startswith(f"{name}.")), None)
         unsaved = self._unsaved.get(attribute)
         if name is None:
             return FieldInfo(None, unsaved, None, 0)
-        binding, rest = self._parts[name], attribute[len(name) + 1 :]
+        binding, rest = self.parts[name], attribute[len(name) + 1 :]
         found = binding.field(rest)
         path = None if found.path is None else binding.prefix + found.path
         return found._replace(path=path, unsaved=found.unsaved or unsaved, name=binding.prefix + rest)
@@ -116,14 +123,14 @@ class GroupBinding:
     def absent(self, data: bytes, layout: Any) -> frozenset[str]:
         return frozenset(
             f"{name}.{attribute}"
-            for name, (binding, start, end), own in zip(self._parts, self._cut(data), layout, strict=True)
+            for name, (binding, start, end), own in zip(self.parts, self._cut(data), layout, strict=True)
             for attribute in binding.absent(data[start:end], own)
         )
 
     def _cut(self, data: bytes) -> list[tuple[DeviceBinding, int, int]]:
         """Return where each part's section begins and ends."""
         cut, start = [], 0
-        bindings = list(self._parts.values())
+        bindings = list(self.parts.values())
         for binding, following in zip(bindings, [*bindings[1:], None], strict=True):
             end = len(data)
             if following is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 from stressor.errors import UsageError
 from stressor.loop.operations import OperationType
@@ -33,6 +34,8 @@ from stressor.targets.qemu.view import View
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["QemuModel", "qemu_model"]
+
+T = TypeVar("T", bound=QemuTarget)
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,12 @@ class QemuModel:
         return other
 
     def open(self) -> QemuTarget:
+        return self.opened(QemuTarget)
+
+    def opened(self, kind: Callable[..., T]) -> T:
+        """Return a new device of a kind of `QemuTarget`."""
         birth = self.birth  # before there are machines: they need its frame
-        return QemuTarget(
+        return kind(
             self.stock or self.machines, self.traffic, self.view, birth, self.excluded,
             self.drivers, self.layout.ram,
         )  # fmt: skip

@@ -90,6 +90,14 @@ class View:
                 yield field, at + field.offset - section.body
             at += len(section.data)
 
+    def located(self, stream: Stream) -> Iterator[tuple[NamedField, int]]:
+        """Yield every chosen field, and where it lies among all device sections."""
+        first = next((part for part in stream.parts if isinstance(part, DeviceSection)), None)
+        shift = _MAGIC - (first.offset if first else 0)
+        for section in self.sections(stream):
+            for field in section.fields():
+                yield field, field.offset + shift
+
     def sections(self, stream: Stream) -> Iterable[DeviceSection]:
         """Yield the chosen sections of a stream, in order."""
         for part in stream.parts:

@@ -1,0 +1,72 @@
+"""Losses that a project knows not to matter, each with its reason, from a TOML file.
+
+    [[equivalent]]
+    target = "i8257"
+    mutant = "* dma/0.dshift"      # as the table prints it; * and ? stand for anything
+    reason = "the part has no such register: QEMU's field is never written"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from stressor.audit.mutant import Mutant
+from stressor.errors import UsageError
+
+__all__ = ["Equivalent", "read_equivalents", "reason_for"]
+
+_LARGEST_FILE: Final = 1 << 20
+
+
+class Equivalent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Mutants of `target` that make no difference, chosen by a pattern, and why."""
+
+    target: str
+    mutant: str
+    reason: str
+
+    def covers(self, target: str, mutant: Mutant) -> bool:
+        """Return whether it is about this mutant."""
+        return _glob(self.target).fullmatch(target) is not None and _glob(self.mutant).fullmatch(str(mutant)) is not None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    equivalent: list[Equivalent] = []
+
+
+def read_equivalents(file: Path) -> list[Equivalent]:
+    """Return the entries of a file. Raises UsageError that says what is wrong, and the cure."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}; give a TOML file") from error
+    if len(data) > _LARGEST_FILE:
+        raise UsageError(f"{file}: larger than 1 MB; use wider patterns")
+    try:
+        entries = msgspec.convert(tomllib.loads(data.decode()), _File).equivalent
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{file}: {error}; it holds [[equivalent]] tables with target, mutant and reason"
+        ) from error
+    for entry in entries:
+        if not entry.reason.strip():
+            raise UsageError(f"{file}: {entry.target}: {entry.mutant} has no reason; say why it is equivalent")
+    return entries
+
+
+def reason_for(entries: Sequence[Equivalent], target: str, mutant: Mutant) -> str:
+    """Return why a mutant is equivalent, "" when nobody says so."""
+    return next((entry.reason for entry in entries if entry.covers(target, mutant)), "")
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    """Return a glob of `*` and `?` alone: names of fields have brackets in them."""
+    words = {"*": ".*", "?": "."}
+    return re.compile("".join(words.get(letter) or re.escape(letter) for letter in pattern), re.S)
