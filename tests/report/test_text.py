@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from stressor.loop.finding import Value
-from stressor.report.text import clean, counted, duration, listed, megabytes, middle, plain, seconds, short
+from stressor.report.text import (
+    clean,
+    counted,
+    duration,
+    listed,
+    megabytes,
+    middle,
+    plain,
+    seconds,
+    short,
+)
 
 
 @pytest.mark.parametrize(
