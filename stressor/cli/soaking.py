@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Final
 
 from stressor.cli.common import Session, print_error, use_live
 from stressor.cli.exit_code import ExitCode
@@ -14,7 +20,7 @@ from stressor.config import Configuration
 from stressor.errors import RecordError, StressorError, UsageError
 from stressor.findings.record import encode, read
 from stressor.findings.regressions import promoted, read_promoted
-from stressor.findings.store import Store
+from stressor.findings.store import Store, write_atomically
 from stressor.loop.finding import Finding
 from stressor.loop.runs_itself import RunsItself
 from stressor.loop.target import TargetType
@@ -22,14 +28,17 @@ from stressor.report.soak_lines import SoakLines
 from stressor.report.text import counted
 from stressor.soak.chronicle import Acceptance
 from stressor.soak.coordinator import Limits, Soak, SoakTarget
-from stressor.soak.events import SoakFinished
+from stressor.soak.events import SoakFinished, SoakStarted
 from stressor.soak.executors import Executor, LocalExecutor
 from stressor.soak.history import SessionEnd
 from stressor.soak.journal import Journal, Resumable
 from stressor.soak.known import read_known
+from stressor.soak.summary import Summary
 from stressor.targets.loader import find_models
 
 __all__ = ["Soaking"]
+
+_SUMMARY_EVERY: Final = 10.0
 
 
 class Soaking:
@@ -46,6 +55,9 @@ class Soaking:
         self._max_findings = max_findings
         self._store = Store(configuration.findings)
         self._failed = False
+        self._summary = Summary()
+        self._next_summary = 0.0
+        self._no_summary = False
 
     def run(self, *, resume: bool, cluster: str | None) -> ExitCode:
         """Return the exit code. Raises StressorError for what keeps the session from beginning."""
@@ -75,10 +87,27 @@ class Soaking:
             )
             lines = SoakLines(sys.stdout, self._rows(accepted), live=use_live(sys.stdout))
             stack.callback(lines.close)
+            asked = stack.enter_context(_signalled())
             for event in soak.run():
                 lines.handle(event)
+                self._summary.handle(event)
+                self._write_summary(at_once=isinstance(event, SoakStarted | SoakFinished))
+                if asked():
+                    lines.say(self._summary.json().decode())
             assert isinstance(event, SoakFinished)
             return self._exit_code(event)
+
+    def _write_summary(self, *, at_once: bool) -> None:
+        """Replace the summary, each ten seconds; one that cannot be written is told of once."""
+        if self._no_summary or not (at_once or monotonic() >= self._next_summary):
+            return
+        self._next_summary = monotonic() + _SUMMARY_EVERY
+        file = self._configuration.journal.with_name("summary.json")
+        try:
+            write_atomically(file, self._summary.json())
+        except OSError as error:
+            self._no_summary = True
+            self._fail(RecordError(str(file), f"cannot be written: {error.strerror}", "make room"))
 
     def _settled(self, earlier: Resumable | None) -> Configuration:
         """Return the settings: those of the soak that goes on, but for how long and on how many workers where
@@ -141,6 +170,30 @@ class Soaking:
         if event.failing:
             return ExitCode.FINDINGS
         return ExitCode.CLEAN if event.cycles else ExitCode.NOTHING_RAN
+
+
+@contextmanager
+def _signalled() -> Iterator[Callable[[], bool]]:
+    """Give what says whether SIGUSR1 came since it was last asked."""
+    came = False
+
+    def take(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    def asked() -> bool:
+        nonlocal came
+        was, came = came, False
+        return was
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    previous = signal.signal(signal.SIGUSR1, take)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
 
 
 def _models(specifications: Sequence[str]) -> Sequence[TargetType | RunsItself]:

@@ -57,6 +57,10 @@ class SoakLines:
             case SoakFinished():
                 self._screen.say(_closing(event))
 
+    def say(self, text: str) -> None:
+        """Write whole lines."""
+        self._screen.say(text)
+
     def close(self) -> None:
         """Take what is shown in place off the screen."""
         self._screen.close()

@@ -289,8 +289,7 @@ class Soak:
         elif tally.troubles >= GIVE_UP:
             tally.retired = f"{GIVE_UP} jobs in a row came to nothing; the last one: {result.outcome}: {result.problem}"
         if tally.retired:
-            broken = not result.reason and not result.exhausted
-            self._standing.left(tally.name, result.reason or tally.retired, broken=broken)
+            self._standing.left(tally.name, result.reason or tally.retired)
             yield TargetLeft(tally.name, tally.retired, unsuitable=bool(result.reason))
 
     def _replays_ended(self, job: Job, result: JobResult) -> Iterator[SoakEvent]:

@@ -81,7 +81,7 @@ class SoakFinished:
     `inside` is the share of the workers' time that was spent inside targets. `failing` are the findings that were seen
     in this session, or replayed and failed, and that nobody accepted; `new` those of them that no
     earlier soak had. `known` were accepted and seen, `gone` do not fail any more. `problem` says why it
-    broke. `broken` are the targets that could not be driven to the end.
+    broke. `broken` are the targets whose last job came to nothing.
     """
 
     end: SessionEnd

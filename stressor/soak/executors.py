@@ -171,16 +171,14 @@ class LocalExecutor:
 
     def hurry(self) -> None:
         with self._ready:
-            while self._waiting:
-                self._waiting.pop()[0].cancel()
+            self._cancel()
         for process in self._processes:
             process.hurry()
 
     def close(self) -> None:
         with self._ready:
             self._closed = True
-            while self._waiting:
-                self._waiting.pop()[0].cancel()
+            self._cancel()
             self._ready.notify_all()
         for process in self._processes:
             process.kill()
@@ -188,6 +186,12 @@ class LocalExecutor:
             thread.join()
         for process in self._processes:
             process.close()
+
+    def _cancel(self) -> None:
+        while self._waiting:
+            future, _, _ = self._waiting.pop()
+            future.cancel()
+            future.set_running_or_notify_cancel()  # without it, nobody who waits for it hears of it
 
     def _serve(self, process: WorkerProcess) -> None:
         while True:

@@ -53,8 +53,13 @@ def serve() -> None:
     threading.Thread(target=_end_with, args=[jobs, state], daemon=True).start()
     from stressor.soak.worker import Worker  # after the thread: this takes a while
 
-    worker = Worker(lambda: state.hurried)
     sending = threading.Lock()
+
+    def opened() -> None:
+        with sending:
+            write_frame(results, b"")
+
+    worker = Worker(lambda: state.hurried, opened)
     threading.Thread(target=_beat, args=[worker, state, results, sending], daemon=True).start()
     while (data := read_frame(jobs)) is not None:
         state.hurried, state.busy = False, True

@@ -72,6 +72,10 @@ class Standing:
         health.cycles += sum(result.cycles.values())
         health.fields = max(health.fields, len(result.fields))
         health.trouble = "" if result.outcome is JobOutcome.DONE else str(result.outcome)
+        if result.outcome is JobOutcome.DONE:
+            self._broken.pop(job.target, None)
+        elif not result.reason:
+            self._broken[job.target] = None
         self._jobs += 1
         self._cycles += sum(result.cycles.values())
         self._operations += sum(result.operations.values())
@@ -118,11 +122,9 @@ class Standing:
         elif verdict is Verdict.FIXED:
             self._gone[identity] = None
 
-    def left(self, target: str, reason: str, *, broken: bool) -> None:
+    def left(self, target: str, reason: str) -> None:
         """Note that a target gets no more jobs."""
         self._health[target].trouble = reason
-        if broken:
-            self._broken[target] = None
 
     def workers(self, count: int, now: float) -> None:
         """Note how many workers there are at this moment."""

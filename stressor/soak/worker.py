@@ -47,12 +47,16 @@ Model: TypeAlias = "TargetType | RunsItself"
 
 class Worker:
     """What runs jobs in one process, one at a time. `stop` is asked now and then: True ends a job early.
+    `opened` is called when the target of a job is there, which may take long.
 
     `beats` goes up while a job makes progress, and stands still when its target hangs.
     """
 
-    def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, stop: Callable[[], bool] = lambda: False, opened: Callable[[], None] = lambda: None
+    ) -> None:
         self._stop = stop
+        self._opened = opened
         self._models: dict[tuple[str, str], Model] = {}
         self._watchdog = Watchdog(1.0)
         self._own = 0
@@ -82,8 +86,9 @@ class Worker:
         with unpacked(job.sources) as root:
             check_imported(job.sources, self.name)
             model = self._model(job, root)
-            campaign = self._campaign(job, model)
             try:
+                campaign = self._campaign(job, model)
+                self._opened()
                 return self._search(job, model, campaign, root, started)
             finally:
                 model.close()
