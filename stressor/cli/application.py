@@ -20,9 +20,11 @@ __all__ = ["main"]
 
 _VERBS = {
     "run": "run",
+    "soak": "soak",
     "replay": "replay",
     "show": "show",
     "promote": "promote",
+    "findings": "findings",
     "list": "list_all",
     "inspect": "inspect",
     "describe": "describe",

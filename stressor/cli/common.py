@@ -23,6 +23,7 @@ __all__ = [
     "Session",
     "configured",
     "findings_option",
+    "journal_option",
     "operations_of",
     "print_error",
     "profile_option",
@@ -68,6 +69,13 @@ def findings_option(function: F) -> F:
     """Add `--findings`."""
     return click.option(
         "--findings", metavar="DIR", help="The folder of findings (default .stressor/findings)."
+    )(function)
+
+
+def journal_option(function: F) -> F:
+    """Add `--journal`."""
+    return click.option(
+        "--journal", metavar="FILE", help="The journal of all soaks (default .stressor/journal.sqlite)."
     )(function)
 
 

@@ -51,7 +51,7 @@ def _value(configuration: Configuration, name: str) -> tuple[list[str], str]:
 
 def _shown(name: str, value: object) -> str:
     if value is None:
-        return "none: cycles are the bound"
+        return "as many as there are cores" if name == "jobs" else "none: cycles are the bound"
     if name in ("for", "batch-timeout"):
         return f"{value:g} s"
     return f"{value:,}" if name == "cycles" else str(value)
