@@ -1,4 +1,4 @@
-"""Which fields left their reset value at a save point: a green run that never moved them is a lie."""
+"""Which fields left the reset value at a save point: a green run that never moved them is a lie."""
 
 from __future__ import annotations
 

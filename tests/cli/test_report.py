@@ -21,6 +21,7 @@ def test_a_night_is_told_as_markdown_and_as_a_page(command: CommandLine) -> None
     assert told.code == written.code == ExitCode.CLEAN
     assert told.out.startswith("## Stressor: 1 new finding\n")
     assert "| counter | counter/0.step | never saved |" in told.out
+    assert "1 of 1 field left the reset value" in told.out
     assert "`stressor replay F-45ef4b54`" in told.out
     assert "write  step 0x00" in told.out
     assert written.out == "night/report.html: 1 new finding\n"

@@ -63,7 +63,7 @@ def share(fields: Sequence[FieldHistory]) -> Markup:
         body += Markup('<rect class="{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(state, left, width)
         left += width
     seen = sum(field.state is not FieldState.NEVER for field in fields)
-    return _svg("share", 100, 8, f"{seen} of {counted(len(fields), 'field')} left their reset value", body, stretched=True)
+    return _svg("share", 100, 8, f"{seen} of {counted(len(fields), 'field')} left the reset value", body, stretched=True)
 
 
 def parts(divergence: Divergence) -> Markup | None:
