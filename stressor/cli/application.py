@@ -25,6 +25,7 @@ _VERBS = {
     "show": "show",
     "promote": "promote",
     "findings": "findings",
+    "report": "report",
     "list": "list_all",
     "inspect": "inspect",
     "describe": "describe",

@@ -116,9 +116,13 @@ def operations_of(finding: Finding) -> Sequence[OperationType]:
 
     try:
         models = find_models([finding.specification])
+        try:
+            return models[0].operations
+        finally:
+            for model in models:
+                model.close()
     except StressorError:
         return ()
-    return models[0].operations
 
 
 def use_colour(stream: TextIO) -> bool:

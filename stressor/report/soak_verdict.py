@@ -118,7 +118,7 @@ def coverage(history: History) -> str:
     """Return in one line how much was reached: a clean night that never touched a field says little of it."""
     states = Counter(field.state for target in history.targets for field in target.fields)
     seen = states[FieldState.SEEN] + states[FieldState.ALL_BITS]
-    said = f"{seen:,} of {counted(states.total(), 'field')} left their reset value"
+    said = f"{seen:,} of {counted(states.total(), 'field')} left the reset value"
     said += f", {states[FieldState.ALL_BITS]:,} with every bit at 0 and at 1" if seen else ""
     undrawn = sum(len(target.operations_undrawn) for target in history.targets)
     idle = sum(len(target.oracles_idle) for target in history.targets)

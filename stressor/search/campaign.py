@@ -41,7 +41,8 @@ _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANG
 
 
 class Campaign:
-    """One target under one seed. `run` yields findings as they come; `statistics` tells the rest.
+    """One target under one seed. `run` yields findings as they come; `statistics` tells the rest, and then
+    `toggled` are the fields of which every bit was at 0 and at 1.
 
     What is drawn depends on the seed and the target's name alone, never on time or other targets.
     """
@@ -85,6 +86,7 @@ class Campaign:
         self.cycles = 0
         self.operations = 0
         self.findings = 0
+        self.toggled: frozenset[str] = frozenset()
         self._pristine = b""
         try:
             target = target_type.open()
@@ -357,6 +359,7 @@ class Campaign:
         except StillbornError:
             return frozenset(), ()
         try:
+            self.toggled = self._coverage.toggled(target, self._type.prefix)
             return self._coverage.exercised(target, self._type.prefix), self._type.fields
         finally:
             target.close()

@@ -94,9 +94,9 @@ def _targets(
                 name, specification, jobs,
                 sum(row[2] for row in outcomes), sum(row[3] for row in outcomes), sum(row[4] for row in outcomes),
                 fields=tuple(
-                    FieldHistory(field, FieldState.NEVER if after is None else FieldState.SEEN, after)
-                    for field, after in database.execute(
-                        "SELECT field, after FROM coverage WHERE target = ? ORDER BY position, rowid", (number,)
+                    FieldHistory(field, _state(after, toggled), after)
+                    for field, after, toggled in database.execute(
+                        "SELECT field, after, toggled FROM coverage WHERE target = ? ORDER BY position, rowid", (number,)
                     )
                 ),
                 moments=_moments(database, number, begins),
@@ -109,6 +109,12 @@ def _targets(
             )
         )  # fmt: skip
     return found
+
+
+def _state(after: int | None, toggled: int) -> FieldState:
+    if after is None:
+        return FieldState.NEVER
+    return FieldState.ALL_BITS if toggled else FieldState.SEEN
 
 
 def _moments(database: sqlite3.Connection, target: int, begins: Mapping[int, float]) -> tuple[Moment, ...]:

@@ -6,6 +6,7 @@ only when it ends. It carries what is found already, so that it looks behind tha
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -19,8 +20,8 @@ from stressor.loop.trace import ResetMode
 from stressor.soak.history import JobOutcome
 
 __all__ = [
-    "LARGEST", "Discovery", "Job", "JobResult", "KnownFinding", "Replayed", "Sources", "Verdict", "decode_job",
-    "decode_result", "encode", "known", "seen_among",
+    "LARGEST", "Discovery", "Job", "JobResult", "KnownFinding", "Replayed", "Sources", "Verdict", "bits_of",
+    "decode_job", "decode_result", "encode", "known",
 ]  # fmt: skip
 
 LARGEST: Final = 64 << 20
@@ -100,7 +101,7 @@ class JobResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a job came to.
 
     `fields` are all of the target, `seen` has a bit for each, in hex, the first one lowest, that is set
-    when it left its reset value at a save point. `inside` are the seconds spent in the target, `overhead` those
+    when it left its reset value at a save point, and `toggled` the same when every bit of it was at 0 and at 1. `inside` are the seconds spent in the target, `overhead` those
     for opening it and for gathering what is told here. `reason` is why it cannot be stressed at all, in two or
     three words, and `problem` what went wrong, in a sentence. `exhausted` says that the campaign cannot go on,
     with any seed. `memory` is the highest resident memory of the worker and all that it started, in bytes.
@@ -117,6 +118,7 @@ class JobResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oracles: dict[str, int] = {}
     fields: tuple[str, ...] = ()
     seen: str = "0"
+    toggled: str = "0"
     discoveries: tuple[Discovery, ...] = ()
     replayed: tuple[Replayed, ...] = ()
     notes: tuple[str, ...] = ()
@@ -148,7 +150,6 @@ def known(finding: Finding) -> KnownFinding:
     return KnownFinding(record_of(replace(finding, divergence=bare)), finding.divergence.attribute)
 
 
-def seen_among(fields: tuple[str, ...], unexercised: tuple[str, ...]) -> str:
-    """Return the bits of the fields that were seen, as `JobResult.seen` has them."""
-    left = set(unexercised)
-    return f"{sum(1 << index for index, field in enumerate(fields) if field not in left):x}"
+def bits_of(chosen: Collection[str], fields: Sequence[str]) -> str:
+    """Return a bit for each of the fields, set when it is among the chosen, as `JobResult.seen` has them."""
+    return f"{sum(1 << index for index, field in enumerate(fields) if field in chosen):x}"

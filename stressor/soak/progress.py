@@ -30,7 +30,7 @@ class SoakProgress:
     Times are in seconds: `elapsed` since the session began, of `limit` (None when there is none);
     `since_new` since the last new finding (None while there is none). `cycles_per_second` is that of
     the last minute or so. `jobs` are those that ended. `workers` are those alive, `busy` those of them
-    with a job. `seen` of `fields` left their reset value, over all targets and sessions. `new` of the
+    with a job. `seen` of `fields` left the reset value, over all targets and sessions. `new` of the
     `findings` were not known before the session. `targets` name those worth looking at first.
     """
 

@@ -17,21 +17,29 @@ def cover(
 
     `after` is how many cycles of the target had been run by then.
     """
-    seen = int(result.seen, 16)
+    seen, toggled = int(result.seen, 16), int(result.toggled, 16)
+    stored = {
+        name: (after is not None, whole)
+        for name, after, whole in database.execute(
+            "SELECT field, after, toggled FROM coverage WHERE target = ?", (target,)
+        )
+    }
+    fields = [
+        (name, position, bool(seen >> position & 1), bool(toggled >> position & 1))
+        for position, name in enumerate(result.fields)
+    ]
     database.executemany(
         "INSERT INTO coverage (target, field, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(target, name, position) for position, name in enumerate(result.fields)],
+        [(target, name, position) for name, position, _, _ in fields if name not in stored],
     )
-    new = [
-        name
-        for (name,) in database.execute(
-            "SELECT field FROM coverage WHERE target = ? AND after IS NULL ORDER BY position", (target,)
-        )
-        if name in result.fields and seen >> result.fields.index(name) & 1
-    ]
+    new = [name for name, _, there, _ in fields if there and not stored.get(name, (False, 0))[0]]
     database.executemany(
         "UPDATE coverage SET job = ?, after = ? WHERE target = ? AND field = ?",
         [(job, after, target, name) for name in new],
+    )
+    database.executemany(
+        "UPDATE coverage SET toggled = 1 WHERE target = ? AND field = ?",
+        [(target, name) for name, _, _, whole in fields if whole and not stored.get(name, (False, 0))[1]],
     )
     return tuple(new)
 

@@ -39,7 +39,8 @@ MIGRATIONS: Final = (
     );
     CREATE TABLE coverage (
         target INTEGER NOT NULL REFERENCES targets, field TEXT NOT NULL, position INTEGER NOT NULL,
-        job INTEGER REFERENCES jobs, after INTEGER, PRIMARY KEY (target, field)
+        job INTEGER REFERENCES jobs, after INTEGER, toggled INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (target, field)
     );
     CREATE TABLE findings (
         id TEXT PRIMARY KEY, number INTEGER NOT NULL, target INTEGER NOT NULL REFERENCES targets,

@@ -27,9 +27,9 @@ from stressor.soak.job import (
     JobResult,
     Replayed,
     Verdict,
+    bits_of,
     decode_job,
     encode,
-    seen_among,
 )
 from stressor.soak.sources import check_imported, unpacked
 from stressor.targets.loader import find_models
@@ -137,7 +137,7 @@ class Worker:
                     break
         searched = monotonic()
         statistics = campaign.statistics if job.seconds > 0 else Statistics()
-        fields, unseen = _named(model, statistics) if job.seconds > 0 else ((), ())
+        fields, seen, toggled = _reached(campaign, model, statistics) if job.seconds > 0 else ((), "0", "0")
         gathered = monotonic()
         discoveries = tuple(self._discovery(finding, at, job, model, root) for finding, at in found)
         inside = searched - opened + monotonic() - gathered
@@ -151,7 +151,8 @@ class Worker:
             operations=statistics.operations,
             oracles=statistics.oracles,
             fields=fields,
-            seen=seen_among(fields, unseen),
+            seen=seen,
+            toggled=toggled,
             discoveries=discoveries,
             replayed=replayed,
             notes=() if isinstance(model, RunsItself) else model.notes,
@@ -196,12 +197,16 @@ def _loaded(job: Job, root: Path) -> Model:
     return models[0]
 
 
-def _named(model: Model, statistics: Statistics) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return all fields by their paths, and those that were not exercised."""
-    if isinstance(model, RunsItself):
-        return (), ()
-    paths = tuple(model.prefix + field for field in model.fields)
-    return paths, tuple(model.prefix + field for field in statistics.unexercised)
+def _reached(campaign: Campaign | OwnCampaign, model: Model, statistics: Statistics) -> tuple[tuple[str, ...], str, str]:
+    """Return all fields by their paths, and the bits of those that were seen, and that toggled whole."""
+    if isinstance(model, RunsItself) or not isinstance(campaign, Campaign):
+        return (), "0", "0"
+    seen = set(model.fields).difference(statistics.unexercised)
+    return (
+        tuple(model.prefix + field for field in model.fields),
+        bits_of(seen, model.fields),
+        bits_of(campaign.toggled, model.fields),
+    )
 
 
 def _resident(process: int) -> int:

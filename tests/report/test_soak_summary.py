@@ -59,7 +59,7 @@ def test_an_earlier_beginning_makes_what_came_later_new() -> None:
 
 def test_a_night_says_what_it_did_not_reach() -> None:
     assert coverage(HISTORY) == (
-        "94 of 117 fields left their reset value, 53 with every bit at 0 and at 1; 2 operations never drawn; "
+        "94 of 117 fields left the reset value, 53 with every bit at 0 and at 1; 2 operations never drawn; "
         "1 oracle never spoke"
     )
     assert list(unrest(HISTORY)) == ["1 target not deterministic", "2 jobs hung, 2 jobs died"]
