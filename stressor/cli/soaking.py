@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -17,7 +17,7 @@ from stressor.cli.common import Session, print_error, use_live
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.interruption import Interruption
 from stressor.config import Configuration
-from stressor.errors import RecordError, StressorError, UsageError
+from stressor.errors import RecordError, StressorError
 from stressor.findings.record import encode, read
 from stressor.findings.regressions import promoted, read_promoted
 from stressor.findings.store import Store, write_atomically
@@ -27,12 +27,14 @@ from stressor.loop.target import TargetType
 from stressor.report.soak_lines import SoakLines
 from stressor.report.text import counted
 from stressor.soak.chronicle import Acceptance
+from stressor.soak.cluster import ClusterExecutor
 from stressor.soak.coordinator import Limits, Soak, SoakTarget
 from stressor.soak.events import SoakFinished, SoakStarted
 from stressor.soak.executors import Executor, LocalExecutor
 from stressor.soak.history import SessionEnd
 from stressor.soak.journal import Journal, Resumable
 from stressor.soak.known import read_known
+from stressor.soak.sources import gathered
 from stressor.soak.summary import Summary
 from stressor.targets.loader import find_models
 
@@ -66,7 +68,9 @@ class Soaking:
             journal = stack.enter_context(Journal(self._configuration.journal, writing=True))
             earlier = journal.resumable() if resume else None
             configuration = self._settled(earlier)
-            targets = [self._target(model, accepted) for model in _models(configuration.targets)]
+            targets = [
+                self._target(model, accepted, travels=cluster is not None) for model in find_models(configuration.targets)
+            ]
             executor = _executor(configuration, cluster)
             stack.callback(executor.close)
             soak = Soak(
@@ -120,12 +124,13 @@ class Soaking:
                 settings[name] = self._configuration.settings[name]
         return Configuration(settings)
 
-    def _target(self, model: TargetType | RunsItself, accepted: dict[str, Acceptance]) -> SoakTarget:
+    def _target(
+        self, model: TargetType | RunsItself, accepted: dict[str, Acceptance], *, travels: bool
+    ) -> SoakTarget:
+        model.close()  # what it started to find out what there is
         traces = {finding.id: finding for finding in self._traces(model, accepted)}
-        try:
-            return SoakTarget(model.name, model.specification, list(traces.values()))
-        finally:
-            model.close()
+        sources = gathered(model.specification, Path()) if travels else None
+        return SoakTarget(model.name, model.specification, list(traces.values()), sources)
 
     def _traces(self, model: TargetType | RunsItself, accepted: dict[str, Acceptance]) -> Iterator[Finding]:
         """Yield what is known of a target beside the journal: promoted findings, and stored ones that are accepted."""
@@ -196,11 +201,5 @@ def _signalled() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGUSR1, previous)
 
 
-def _models(specifications: Sequence[str]) -> Sequence[TargetType | RunsItself]:
-    return find_models(specifications)
-
-
 def _executor(configuration: Configuration, cluster: str | None) -> Executor:
-    if cluster is None:
-        return LocalExecutor(configuration.jobs)
-    raise UsageError("no cluster yet")
+    return LocalExecutor(configuration.jobs) if cluster is None else ClusterExecutor(cluster)

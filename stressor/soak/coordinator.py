@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stressor.errors import RecordError
+from stressor.errors import RecordError, TargetError
 from stressor.findings.record import finding_of, record_of
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.trace import ResetMode
@@ -156,8 +157,10 @@ class Soak:
                 end = SessionEnd.INTERRUPTED
             yield from self._drained()
             self._journal.end(end, self._columns())
-        except RecordError as error:
+        except (RecordError, TargetError) as error:
             end, self._problem = SessionEnd.BROKE, str(error)
+            with suppress(RecordError, TargetError):
+                self._journal.end(end, self._columns())
         yield self._standing.finished(end, self._elapsed(), self._problem)
 
     def progress(self) -> SoakProgress:

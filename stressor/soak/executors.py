@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from select import select
 from typing import Final, Protocol
 
-from stressor.errors import StressorError
+from stressor.errors import TargetError
 from stressor.soak.process import read_frame, write_frame
 
 __all__ = ["Executor", "JobHung", "LocalExecutor", "WorkerDied", "WorkerProcess", "WorkerTrouble"]
@@ -30,7 +30,7 @@ serve()
 """
 
 
-class WorkerTrouble(StressorError):
+class WorkerTrouble(TargetError):
     """A job that came to no result."""
 
 

@@ -27,6 +27,9 @@ __all__ = ["BEAT", "read_frame", "serve", "write_frame"]
 BEAT: Final = 1.0
 """Seconds between two looks at whether a job makes progress."""
 
+_IDLE: Final = 300.0
+"""Seconds without a job after which it ends: whoever wants it again starts another."""
+
 _LENGTH: Final = struct.Struct(">I")
 
 
@@ -61,7 +64,7 @@ def serve() -> None:
 
     worker = Worker(lambda: state.hurried, opened)
     threading.Thread(target=_beat, args=[worker, state, results, sending], daemon=True).start()
-    while (data := read_frame(jobs)) is not None:
+    while select.select([jobs], [], [], _IDLE)[0] and (data := read_frame(jobs)) is not None:
         state.hurried, state.busy = False, True
         result = worker.run(data)
         with sending:

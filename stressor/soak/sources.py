@@ -13,7 +13,6 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -82,26 +81,24 @@ def check_imported(sources: Sources | None, worker: str) -> None:
             raise TargetError(f"{worker} {what} {module}; install the same version there")
 
 
-@contextmanager
-def unpacked(sources: Sources | None) -> Iterator[Path]:
-    """Give the folder from which a target is loaded: the working directory, or one made of `sources`.
+def unpacked(sources: Sources | None) -> Path | None:
+    """Return the folder that holds the files of `sources`; None when there are none.
 
-    Each is made once in a process, and goes with it.
+    Each is made once in a process, and goes with it. Raises TargetError for a file outside of it.
     """
     if sources is None or not sources.files:
-        yield Path.cwd()
-        return
+        return None
     digest = hashlib.sha256(repr(sorted(sources.files.items())).encode()).hexdigest()
     folder = _FOLDERS.get(digest)
     if folder is None:
-        folder = _FOLDERS[digest] = new_folder()
+        folder = _FOLDERS[digest] = new_folder().resolve()
         for name, text in sources.files.items():
             file = (folder / name).resolve()
-            if not file.is_relative_to(folder.resolve()):
+            if not file.is_relative_to(folder):
                 raise TargetError(f"{name} points out of the folder of a job; it is refused")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    yield folder
+    return folder
 
 
 @atexit.register

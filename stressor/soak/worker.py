@@ -73,25 +73,28 @@ class Worker:
 
     def run(self, data: bytes) -> bytes:
         """Run an encoded job; return its encoded result. Whatever a target does is in there."""
+        root: Path | None = None
         try:
-            result = self._run(decode_job(data))
-            return encode(msgspec.structs.replace(result, worker=self.name))
+            job = decode_job(data)
+            root = unpacked(job.sources)
+            encoded = encode(msgspec.structs.replace(self._run(job, root or Path.cwd()), worker=self.name))
         except (Exception, Hung, SystemExit) as error:
-            return encode(msgspec.structs.replace(failed_with(error), worker=self.name))
+            encoded = encode(msgspec.structs.replace(failed_with(error), worker=self.name))
+        # where a job was unpacked says nothing to anybody: its files are named as where they came from
+        return encoded if root is None else encoded.replace(f"{root}/".encode(), b"")
 
-    def _run(self, job: Job) -> JobResult:
+    def _run(self, job: Job, root: Path) -> JobResult:
         started = monotonic()
         self.memory = 0
         self._watchdog = Watchdog(job.batch_timeout)
-        with unpacked(job.sources) as root:
-            check_imported(job.sources, self.name)
-            model = self._model(job, root)
-            try:
-                campaign = self._campaign(job, model)
-                self._opened()
-                return self._search(job, model, campaign, root, started)
-            finally:
-                model.close()
+        check_imported(job.sources, self.name)
+        model = self._model(job, root)
+        try:
+            campaign = self._campaign(job, model)
+            self._opened()
+            return self._search(job, model, campaign, root, started)
+        finally:
+            model.close()
 
     def _model(self, job: Job, root: Path) -> Model:
         """Return the job's target, loaded once for all its jobs."""
