@@ -54,7 +54,7 @@ _NO_ORDINAL: Final = -1
 """Of a job that replays, and draws nothing."""
 _ATTEMPTS: Final = 2
 """How often a job is begun whose worker goes away."""
-_FRESH_EYES: Final = 32
+_FRESH_EYES: Final = 16
 """Each so-manieth job of a target is told of no finding: it sees known ones again, and maybe shorter."""
 
 

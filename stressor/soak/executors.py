@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from stressor.errors import TargetError
 from stressor.soak.process import read_frame, write_frame
+from stressor.targets.qemu.storage import remove_left
 
 __all__ = ["Executor", "JobHung", "LocalExecutor", "WorkerDied", "WorkerProcess", "WorkerTrouble"]
 
@@ -124,6 +125,8 @@ class WorkerProcess:
                 for pipe in (process.stdin, process.stdout):
                     assert pipe is not None
                     pipe.close()
+        if process is not None:
+            remove_left()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,6 +194,12 @@ def _children(process: int) -> list[str]:
     ]
 
 
+def _unpacked(processes: list[str]) -> list[Path]:
+    """Return the folders that processes keep in memory-backed storage, or where there is none in the usual place."""
+    places = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+    return [folder for place in places for process in processes for folder in place.glob(f"stressor-{process}-*")]
+
+
 def _rows(query: str) -> list[tuple[object, ...]]:
     with contextlib.closing(sqlite3.connect("journal.sqlite")) as database:
         return database.execute(query).fetchall()
@@ -203,9 +210,11 @@ def test_nothing_is_left_on_the_workers(cluster: Cluster, device: Path) -> None:
     executor.submit(job("Whole"), 20).result(timeout=60)
     before = [child for worker in cluster.workers[1:] for child in _children(worker.pid)]
 
+    assert _unpacked(before)
     executor.close()
 
     assert before
+    assert not _unpacked(before)
     wait_for(lambda: not [child for worker in cluster.workers[1:] for child in _children(worker.pid)])
 
 
