@@ -13,6 +13,7 @@ import signal
 import struct
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -64,12 +65,13 @@ def serve() -> None:
 
     worker = Worker(lambda: state.hurried, opened)
     threading.Thread(target=_beat, args=[worker, state, results, sending], daemon=True).start()
-    while select.select([jobs], [], [], _IDLE)[0] and (data := read_frame(jobs)) is not None:
-        state.hurried, state.busy = False, True
-        result = worker.run(data)
-        with sending:
-            write_frame(results, result)
-            state.busy = False
+    with suppress(BrokenPipeError):  # nobody is there any more
+        while select.select([jobs], [], [], _IDLE)[0] and (data := read_frame(jobs)) is not None:
+            state.hurried, state.busy = False, True
+            result = worker.run(data)
+            with sending:
+                write_frame(results, result)
+                state.busy = False
 
 
 def read_frame(descriptor: int) -> bytes | None:
@@ -111,7 +113,7 @@ def _beat(worker: Worker, state: _State, results: int, sending: threading.Lock) 
             continue
         seen = beats
         worker.measure()
-        with sending:
+        with sending, suppress(BrokenPipeError):
             if state.busy:
                 write_frame(results, b"")
 
