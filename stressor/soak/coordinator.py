@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -54,6 +54,8 @@ _NO_ORDINAL: Final = -1
 """Of a job that replays, and draws nothing."""
 _ATTEMPTS: Final = 2
 """How often a job is begun whose worker goes away."""
+_TOGETHER: Final = 256
+"""Jobs in one transaction at most: a disk is waited for milliseconds, whatever was written."""
 _FRESH_EYES: Final = 16
 """Each so-manieth job of a target is told of no finding: it sees known ones again, and maybe shorter."""
 
@@ -150,8 +152,7 @@ class Soak:
                 self._submit_replays(target)
             while self._fill():
                 done, _ = wait(self._running, timeout=_TICK, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from self._ended(future)
+                yield from self._gathered(done)
                 yield self.progress()
             if self._stop():
                 end = SessionEnd.INTERRUPTED
@@ -229,6 +230,21 @@ class Soak:
     def _submit(self, job: Job, attempts: int = 1) -> None:
         future = self._executor.submit(encode(job), self._patience)
         self._running[future] = _Running(job, attempts)
+
+    def _gathered(self, done: Collection[Future[bytes]]) -> Iterator[SoakEvent]:
+        """Record what jobs came to, so many in one transaction, and only then tell it."""
+        futures = list(done)
+        for begin in range(0, len(futures), _TOGETHER):
+            events: list[SoakEvent] = []
+            try:
+                with self._journal.together():
+                    for future in futures[begin : begin + _TOGETHER]:
+                        for event in self._ended(future):
+                            events.append(event)
+            except RecordError:  # what cannot be written down is told all the same
+                yield from (event for event in events if isinstance(event, FindingReported))
+                raise
+            yield from events
 
     def _ended(self, future: Future[bytes]) -> Iterator[SoakEvent]:
         """Record and tell what a job came to; begin it again when its worker went away."""
@@ -314,8 +330,7 @@ class Soak:
         until = monotonic() + _GRACE
         while self._running and monotonic() < until:
             done, _ = wait(self._running, timeout=_TICK, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield from self._ended(future)
+            yield from self._gathered(done)
             yield self.progress()
 
     def _columns(self) -> dict[str, float]:

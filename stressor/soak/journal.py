@@ -1,4 +1,4 @@
-"""The journal of all soaks: one SQLite file, in which each finished job is one transaction.
+"""The journal of all soaks: one SQLite file, in which a finished job is there whole or not at all.
 
 Killed at any moment, it has everything but the jobs that were running. Times are seconds since a session
 began, by a clock that nobody sets; only when a session began is the time of day. One soak at a time writes, others may
@@ -273,6 +273,12 @@ class Journal:
             finally:
                 self._database.execute("ROLLBACK")
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Record what is done inside in one transaction, so that the disk is waited for once."""
+        with self._transaction():
+            yield
+
     def close(self) -> None:
         """Let go of the file."""
         if hasattr(self, "_database"):
@@ -291,6 +297,9 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._explained():
+            if self._database.in_transaction:
+                yield
+                return
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield

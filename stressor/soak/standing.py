@@ -51,7 +51,7 @@ class Standing:
         self._known: Final[dict[str, None]] = {}
         self._gone: Final[dict[str, None]] = {}
         self._broken: Final[dict[str, None]] = {}
-        self._jobs = self._cycles = self._operations = self._most_memory = 0
+        self._jobs = self._cycles = self._operations = self._held = self._most_memory = 0
         self._last_new: float | None = None
         self._inside = self._capacity = self._looked = 0.0
         self.new: Final[dict[str, None]] = {}
@@ -81,9 +81,10 @@ class Standing:
         self._operations += sum(result.operations.values())
         self._inside += result.inside
         if result.worker:
+            self._held += result.memory - self._memory.get(result.worker, 0)
             self._memory[result.worker] = result.memory
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
-        self._most_memory = max(self._most_memory, own + sum(self._memory.values()))
+        self._most_memory = max(self._most_memory, own + self._held)
 
     def saw(self, target: str, fields: Sequence[str], now: float) -> None:
         """Count fields of a target that nobody had seen."""

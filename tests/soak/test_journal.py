@@ -60,6 +60,31 @@ def status_of(journal: Journal, accepted: dict[str, Acceptance] | None = None) -
     return one.status
 
 
+def test_jobs_that_are_recorded_together_are_there_all_or_none(journal: Journal) -> None:
+    def two_jobs(*, killed: bool) -> None:
+        with journal.together():
+            finished(journal, result(discovery()))
+            finished(journal, result(), ordinal=1)
+            if killed:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        two_jobs(killed=True)
+    before = journal.history()
+    two_jobs(killed=False)
+
+    assert (before.sessions[0].jobs, before.findings) == ({}, ())
+    assert journal.history().sessions[0].jobs == {JobOutcome.DONE: 2}
+
+
+def test_a_field_of_which_every_bit_toggled_stays_so(journal: Journal) -> None:
+    finished(journal, msgspec.structs.replace(result(seen="3"), toggled="1"))
+    finished(journal, msgspec.structs.replace(result(seen="7"), toggled="2"), ordinal=1)
+
+    states = [field.state for field in journal.history().targets[0].fields]
+    assert states == [FieldState.ALL_BITS, FieldState.ALL_BITS, FieldState.SEEN]
+
+
 def test_a_job_is_told_with_all_that_it_came_to(journal: Journal) -> None:
     finished(journal, result(discovery(), seen="5"))
 
