@@ -63,12 +63,13 @@ _FRESH_EYES: Final = 16
 @dataclass(frozen=True)
 class SoakTarget:
     """What is stressed. `traces` are findings from elsewhere than the journal, to be replayed at the beginning;
-    `sources` its code, for workers on other machines."""
+    `sources` its code, for workers on other machines; `swept` see `Job`."""
 
     name: str
     specification: str
     traces: Sequence[Finding] = ()
     sources: Sources | None = None
+    swept: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Soak:
         taught = () if fresh_eyes else tuple(map(known, self._taught[name].values()))
         return Job(
             name, target.specification, derived(self._seed, "soak", name, ordinal), ordinal, seconds,
-            self._oracles, self._modes, self._batch_timeout, taught, (), target.sources,
+            self._oracles, self._modes, self._batch_timeout, taught, (), target.sources, target.swept,
         )  # fmt: skip
 
     def _submit_replays(self, target: SoakTarget) -> None:
@@ -224,6 +225,7 @@ class Soak:
                 Job(
                     target.name, target.specification, self._seed, _NO_ORDINAL, 0.0, self._oracles, self._modes,
                     self._batch_timeout, (), tuple(map(record_of, traces.values())), target.sources,
+                    target.swept,
                 )
             )  # fmt: skip
 
@@ -302,14 +304,14 @@ class Soak:
         if tally.retired:
             return
         if result.reason:
-            tally.retired = result.problem
+            tally.retired = result.reason
         elif result.exhausted:
             behind = ", ".join(self._taught[tally.name]) or "nothing is left to draw"
             tally.retired = f"cannot go on behind {behind}"
         elif tally.troubles >= GIVE_UP:
             tally.retired = f"{GIVE_UP} jobs in a row came to nothing; the last one: {result.outcome}: {result.problem}"
         if tally.retired:
-            self._standing.left(tally.name, result.reason or tally.retired)
+            self._standing.left(tally.name, tally.retired)
             yield TargetLeft(tally.name, tally.retired, unsuitable=bool(result.reason))
 
     def _replays_ended(self, job: Job, result: JobResult) -> Iterator[SoakEvent]:
