@@ -49,6 +49,7 @@ _GRACE: Final = 20.0
 """Seconds that running jobs have to tell what they have, once the soak is over."""
 _PATIENCE: Final = 60.0
 """Seconds without progress after which a job counts as hung; a batch of operations has its own watchdog."""
+_NOTED_EVERY: Final = 10.0
 _SHORTEST: Final = 0.1
 _NO_ORDINAL: Final = -1
 """Of a job that replays, and draws nothing."""
@@ -147,7 +148,7 @@ class Soak:
         yield SoakStarted(
             self._session, self._seed, tuple(self._targets), self._executor.workers, self._before
         )
-        end = SessionEnd.DONE
+        end, noted = SessionEnd.DONE, 0.0
         try:
             for target in self._targets.values():
                 self._submit_replays(target)
@@ -155,6 +156,9 @@ class Soak:
                 done, _ = wait(self._running, timeout=_TICK, return_when=FIRST_COMPLETED)
                 yield from self._gathered(done)
                 yield self.progress()
+                if self._elapsed() - noted >= _NOTED_EVERY:  # how long it took is known also without a job's end
+                    noted = self._elapsed()
+                    self._journal.state(self._columns())
             if self._stop():
                 end = SessionEnd.INTERRUPTED
             yield from self._drained()
