@@ -244,7 +244,7 @@ class Soak:
                     for future in futures[begin : begin + _TOGETHER]:
                         for event in self._ended(future):
                             events.append(event)
-            except RecordError:  # what cannot be written down is told all the same
+            except (RecordError, TargetError):  # what cannot be written down is told all the same
                 yield from (event for event in events if isinstance(event, FindingReported))
                 raise
             yield from events
@@ -259,9 +259,10 @@ class Soak:
         except JobHung as trouble:
             result = JobResult(JobOutcome.HUNG, str(trouble))
         except (WorkerTrouble, msgspec.DecodeError) as trouble:
-            if attempts < _ATTEMPTS and not self._over():
-                self._submit(job, attempts + 1)
-                return
+            if attempts < _ATTEMPTS:
+                if not self._over():
+                    self._submit(job, attempts + 1)
+                return  # at the end it is one of those that were running, and done when the soak goes on
             result = JobResult(JobOutcome.DIED, str(trouble))
         if job.ordinal == _NO_ORDINAL:
             yield from self._replays_ended(job, result)

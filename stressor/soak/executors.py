@@ -23,6 +23,9 @@ __all__ = ["Executor", "JobHung", "LocalExecutor", "WorkerDied", "WorkerProcess"
 _OPENING: Final = 5
 """So many times the patience until a job's first beat: finding a board out takes a while."""
 
+_JOBS: Final = 1000
+"""So many jobs are run by one process: what a device's code leaves in it is bounded so."""
+
 _START: Final = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -72,7 +75,9 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
         self._killed = False
-        self.starts = 0
+        self._jobs = 0
+        self.lost = 0
+        """How many processes ended otherwise than after their last job."""
 
     def run(self, job: bytes, patience: float) -> bytes:
         """Run a job. Raises WorkerTrouble."""
@@ -85,20 +90,24 @@ class WorkerProcess:
             while True:
                 ready, _, _ = select([process.stdout], [], [], limit)
                 if not ready:
+                    self.lost += 1
                     self.close()
                     raise JobHung(f"no progress for {limit:.0f} s; its process was ended")
                 data = read_frame(process.stdout.fileno())
                 if data is None:
                     raise BrokenPipeError
                 if data:
+                    self._jobs += 1
                     return data
                 limit = patience
         except OSError as error:
             code = process.wait()
+            self.lost += 1
             self.close()
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
             raise WorkerDied(f"its process {how}") from error
         except ValueError as error:
+            self.lost += 1
             self.close()
             raise WorkerDied(f"its process wrote what is no result: {error}") from error
 
@@ -129,13 +138,14 @@ class WorkerProcess:
             remove_left()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and (self._jobs >= _JOBS or self._process.poll() is not None):
+            self.lost += self._jobs < _JOBS
             self.close()
         with self._changing:
             if self._killed:
                 raise WorkerDied("the soak is over")
             if self._process is None:
-                self.starts += 1
+                self._jobs = 0
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
@@ -163,7 +173,7 @@ class LocalExecutor:
 
     @property
     def restarts(self) -> int:
-        return sum(max(0, process.starts - 1) for process in self._processes)
+        return sum(process.lost for process in self._processes)
 
     def submit(self, job: bytes, patience: float) -> Future[bytes]:
         future: Future[bytes] = Future()

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ class Cluster:
         self._file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self._file))
         self.workers: list[subprocess.Popen[bytes]] = []
-        wait_for(self._file.exists, 60)
+        wait_for(lambda: self._file.exists() and "tcp://" in self._file.read_text(), 60)
 
     @property
     def address(self) -> str:
@@ -54,6 +54,10 @@ class Cluster:
         )  # fmt: skip
         self.workers.append(worker)
         return worker
+
+    def children(self) -> list[str]:
+        """Return the processes below all workers that are alive."""
+        return [child for worker in self.workers if worker.poll() is None for child in _children(worker.pid)]
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -147,11 +151,13 @@ def test_another_stressor_on_a_worker_is_told(executor: ClusterExecutor, device:
     assert "has another Stressor; install the same version there" in result.problem
 
 
-def session(executor: ClusterExecutor, *targets: SoakTarget, seconds: float) -> Iterator[SoakEvent]:
+def session(
+    executor: ClusterExecutor, *targets: SoakTarget, stop: Callable[[], bool] = lambda: False
+) -> Iterator[SoakEvent]:
     with Journal(Path("journal.sqlite"), writing=True) as journal:
         yield from Soak(
             targets, executor, journal, seed=7, oracles=list(Oracle), reset_modes=list(ResetMode), batch_timeout=2.0,
-            settings={}, limits=Limits(seconds), accepted={}, keep=lambda finding: None,
+            settings={}, limits=Limits(seconds=60.0), accepted={}, keep=lambda finding: None, stop=stop,
         ).run()  # fmt: skip
 
 
@@ -160,9 +166,13 @@ def test_a_worker_is_killed_and_one_is_added_and_nothing_is_lost(
 ) -> None:
     events: list[SoakEvent] = []
     lost = 0
-    for event in session(executor, target("Whole"), target("Forgets"), seconds=8.0):
+
+    def stop() -> bool:
+        return len(jobs_of_each_worker()) >= 3
+
+    for event in session(executor, target("Whole"), target("Forgets"), stop=stop):
         events.append(event)
-        if isinstance(event, JobEnded) and not lost:
+        if not lost and len(jobs_of_each_worker()) == 2:
             lost = cluster.workers[0].pid
             children = [int(each) for each in _children(lost)]
             os.kill(lost, signal.SIGKILL)
@@ -172,18 +182,21 @@ def test_a_worker_is_killed_and_one_is_added_and_nothing_is_lost(
     jobs = [event for event in events if isinstance(event, JobEnded)]
     finished = events[-1]
     assert isinstance(finished, SoakFinished)
-    assert (finished.end, finished.broken, len(finished.new)) == (SessionEnd.DONE, (), 1)
+    assert (finished.end, finished.broken, len(finished.new)) == (SessionEnd.INTERRUPTED, (), 1)
     assert {each.outcome for each in jobs} == {JobOutcome.DONE}
     assert len({(each.target, each.seed) for each in jobs}) == len(jobs) == finished.jobs
     with Journal(Path("journal.sqlite")) as journal:
         history = journal.history()
-    workers = {row for (row,) in _rows("SELECT DISTINCT worker FROM jobs")}
-    ordinals = [row for (row,) in _rows("SELECT ordinal FROM jobs WHERE target = 1 ORDER BY ordinal")]
-    assert len(workers) >= 3
+    ordinals = [ordinal for ordinal, _ in _rows("SELECT ordinal, number FROM jobs WHERE target = 1 ORDER BY ordinal")]
+    assert len(jobs_of_each_worker()) == 3
     assert ordinals == list(range(len(ordinals)))
     assert history.sessions[0].cycles == finished.cycles
     assert history.sessions[0].restarts >= 1
     wait_for(lambda: not any(members(child) for child in children))
+
+
+def jobs_of_each_worker() -> dict[object, object]:
+    return dict(_rows("SELECT worker, count(*) FROM jobs GROUP BY worker"))
 
 
 def _children(process: int) -> list[str]:
@@ -200,7 +213,7 @@ def _unpacked(processes: list[str]) -> list[Path]:
     return [folder for place in places for process in processes for folder in place.glob(f"stressor-{process}-*")]
 
 
-def _rows(query: str) -> list[tuple[object, ...]]:
+def _rows(query: str) -> list[tuple[object, object]]:
     with contextlib.closing(sqlite3.connect("journal.sqlite")) as database:
         return database.execute(query).fetchall()
 
@@ -208,14 +221,14 @@ def _rows(query: str) -> list[tuple[object, ...]]:
 def test_nothing_is_left_on_the_workers(cluster: Cluster, device: Path) -> None:
     executor = ClusterExecutor(cluster.address)
     executor.submit(job("Whole"), 20).result(timeout=60)
-    before = [child for worker in cluster.workers[1:] for child in _children(worker.pid)]
+    before = cluster.children()
 
     assert _unpacked(before)
     executor.close()
 
     assert before
     assert not _unpacked(before)
-    wait_for(lambda: not [child for worker in cluster.workers[1:] for child in _children(worker.pid)])
+    wait_for(lambda: not cluster.children())
 
 
 def test_a_scheduler_that_goes_away_ends_the_session_in_good_order(tmp_path: Path, device: Path) -> None:
@@ -226,7 +239,7 @@ def test_a_scheduler_that_goes_away_ends_the_session_in_good_order(tmp_path: Pat
         executor = ClusterExecutor(cluster.address)
         wait_for(lambda: executor.workers, 60)
         events: list[SoakEvent] = []
-        for event in session(executor, target("Whole"), seconds=60.0):
+        for event in session(executor, target("Whole")):
             events.append(event)
             if isinstance(event, JobEnded):
                 cluster.scheduler.kill()

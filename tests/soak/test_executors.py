@@ -114,6 +114,17 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced(executor: LocalExecut
     assert worker_of(result(executor, job("Whole"))) != worker
 
 
+def test_a_process_is_renewed_after_many_jobs_and_that_is_no_restart(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressor.soak.executors._JOBS", 2)
+
+    workers = [worker_of(result(executor, job("Whole", seconds=0.1))) for _ in range(3)]
+
+    assert workers[0] == workers[1] != workers[2]
+    assert executor.restarts == 0
+
+
 def test_a_job_can_be_hurried(executor: LocalExecutor) -> None:
     result(executor, job("Whole"))  # the process is there
     running = executor.submit(job("Whole", seconds=600), 20)

@@ -57,7 +57,9 @@ class Session:
                 stop=stop, patience=patience, resumes=earlier.soak if earlier else 0, before=earlier.seconds if earlier else 0.0,
             )  # fmt: skip
             try:
-                self.events = list(soak.run())
+                self.events = []
+                for event in soak.run():
+                    self.events.append(event)
             finally:
                 executor.close()
         last = self.events[-1]
@@ -71,6 +73,10 @@ class Session:
 
     def of(self, kind: type[JobEnded]) -> list[JobEnded]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    def has_jobs_of_both(self) -> bool:
+        """Return whether jobs of two targets ended, which is when some sessions stop."""
+        return len({job.target for job in self.of(JobEnded)}) == 2
 
     @property
     def reported(self) -> list[tuple[str, FindingStatus]]:
@@ -196,7 +202,7 @@ def test_traces_from_elsewhere_are_replayed_first(session: Session) -> None:
 
 
 def test_a_device_that_ends_its_process_is_told_and_the_others_go_on(session: Session) -> None:
-    finished = session.run("Exits", "Whole", seconds=4.0)
+    finished = session.run("Exits", "Whole", seconds=60.0, stop=session.has_jobs_of_both)
 
     died = [job for job in session.of(JobEnded) if job.target == "troublesome.Exits"]
     assert {(job.outcome, job.problem, job.attempts) for job in died} == {
@@ -207,7 +213,7 @@ def test_a_device_that_ends_its_process_is_told_and_the_others_go_on(session: Se
 
 
 def test_a_device_that_hangs_is_told_and_the_others_go_on(session: Session) -> None:
-    session.run("Hangs", "Whole", seconds=6.0, patience=1.0)
+    session.run("Hangs", "Whole", seconds=60.0, patience=1.0, stop=session.has_jobs_of_both)
 
     outcomes = {(job.target, job.outcome) for job in session.of(JobEnded)}
     assert outcomes == {("troublesome.Hangs", JobOutcome.HUNG), ("troublesome.Whole", JobOutcome.DONE)}
@@ -223,7 +229,7 @@ def test_what_comes_to_nothing_again_and_again_is_left_alone(session: Session) -
 
 
 def test_a_target_that_cannot_be_loaded_is_told(session: Session) -> None:
-    finished = session.run("Missing", "Whole", seconds=2.0)
+    finished = session.run("Missing", "Whole", seconds=60.0, stop=session.has_jobs_of_both)
 
     assert finished.broken == ("troublesome.Missing",)
     assert finished.cycles > 100
