@@ -30,6 +30,7 @@ from stressor.soak.history import FindingStatus, JobOutcome, SessionEnd
 from stressor.soak.job import (
     Job,
     JobResult,
+    KnownFinding,
     Replayed,
     Sources,
     Verdict,
@@ -57,6 +58,8 @@ _ATTEMPTS: Final = 2
 """How often a job is begun whose worker goes away."""
 _TOGETHER: Final = 256
 """Jobs in one transaction at most: a disk is waited for milliseconds, whatever was written."""
+_ABSORBED: Final = 2_000
+"""Results a second that are no trouble on one core; the more workers, the longer their jobs."""
 _FRESH_EYES: Final = 16
 """Each so-manieth job of a target is told of no finding: it sees known ones again, and maybe shorter."""
 
@@ -130,7 +133,7 @@ class Soak:
         self._running: Final[dict[Future[bytes], _Running]] = {}
         self._replaying: Final[set[str]] = set()
         self._tallies: Final = {name: Tally(name) for name in self._targets}
-        self._taught: Final[dict[str, dict[str, Finding]]] = {}
+        self._taught: Final[dict[str, dict[str, KnownFinding]]] = {}
         self._problem = ""
         self._started = monotonic()
         self._session = journal.begin(
@@ -199,7 +202,7 @@ class Soak:
             tally = next_target(ready)
             if tally is None:
                 break
-            seconds, limit = budget(tally), self._limit()
+            seconds, limit = max(budget(tally), self._executor.workers / _ABSORBED), self._limit()
             if limit is not None:
                 left = limit - self._elapsed() - tally.overhead  # it is to have told by then
                 seconds = max(_SHORTEST, min(seconds, left))
@@ -210,7 +213,7 @@ class Soak:
         target = self._targets[name]
         ordinal = next(self._ordinals[name])
         fresh_eyes = ordinal % _FRESH_EYES == _FRESH_EYES - 1
-        taught = () if fresh_eyes else tuple(map(known, self._taught[name].values()))
+        taught = () if fresh_eyes else tuple(self._taught[name].values())
         return Job(
             name, target.specification, derived(self._seed, "soak", name, ordinal), ordinal, seconds,
             self._oracles, self._modes, self._batch_timeout, taught, (), target.sources, target.swept,
@@ -220,7 +223,7 @@ class Soak:
         """Have the findings of earlier sessions replayed, before anything is drawn for their target."""
         traces = {finding.id: finding for finding in target.traces}
         traces |= {finding.id: finding for finding in self._journal.findings(target.name)}
-        self._taught[target.name] = traces
+        self._taught[target.name] = {identity: known(finding) for identity, finding in traces.items()}
         for identity in traces:
             self._standing.expect(identity)
         if traces:
@@ -291,7 +294,7 @@ class Soak:
             if status is not None or finding.id in novelty.better:
                 yield FindingReported(finding, status or FindingStatus.OPEN)
             divergence = replace(finding.divergence, attribute=each.attribute)
-            self._taught[job.target][finding.id] = replace(finding, divergence=divergence)
+            self._taught[job.target][finding.id] = known(replace(finding, divergence=divergence))
         yield JobEnded(
             job.target, job.specification, job.seed, result.outcome, result.problem,
             sum(result.cycles.values()), result.inside + result.overhead, attempts, novelty.fields,

@@ -115,6 +115,12 @@ def test_every_place_in_a_page_has_one_name() -> None:
     assert {link[1:] for link in tree.having("href") if link.startswith("#")} <= set(names)
 
 
+def test_a_target_of_which_no_field_is_named_says_so() -> None:
+    target = dataclasses.replace(CLEAN.targets[0], fields=())
+
+    assert "no field has a name" in Tree(render_page(dataclasses.replace(CLEAN, targets=(target,)))).text
+
+
 def test_a_map_has_a_cell_for_each_field() -> None:
     fields = [FieldHistory(f"a.{state}", state, 3) for state in FieldState]
     tree = Tree(field_map(fields))

@@ -195,7 +195,8 @@ def _target(target: TargetHistory, found: Sequence[FindingHistory], ends: Sequen
     return TargetView(
         clean(target.name), clean(target.specification),
         f"{short(target.cycles)} cycles, {short(target.operations)} operations in {seconds(target.seconds)}",
-        pictures.share(target.fields), f"{seen:,} of {counted(len(target.fields), 'field')}", _maps(target.fields),
+        pictures.share(target.fields),
+        f"{seen:,} of {counted(len(target.fields), 'field')}" if target.fields else "no field has a name", _maps(target.fields),
         pictures.cycles_over_time(target.moments, target.fields, dots, ends),
         (f"{short(last.cycles)} cycles", seconds(max(last.at, ends[-1]) if ends else last.at)) if last else ("", ""),
         [(one.finding.id, f"{one.finding.divergence.cause}, {seconds(one.at)}") for one in sorted(found, key=lambda one: one.at)],
