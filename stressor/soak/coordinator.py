@@ -26,7 +26,7 @@ from stressor.soak.events import (
     TargetLeft,
 )
 from stressor.soak.executors import Executor, JobHung, WorkerTrouble
-from stressor.soak.history import FindingStatus, JobOutcome, SessionEnd
+from stressor.soak.history import JobOutcome, SessionEnd
 from stressor.soak.job import (
     Job,
     JobResult,
@@ -285,14 +285,14 @@ class Soak:
         except RecordError:
             for each in result.discoveries:  # what cannot be written down is told all the same
                 finding = finding_of(each.record)
-                yield FindingReported(finding, standing.found(finding, each.replays, now) or FindingStatus.OPEN)
+                yield FindingReported(finding, standing.found(finding, each.replays, now)[0])
             raise
         standing.saw(job.target, novelty.fields, now)
         for each in result.discoveries:
             finding = finding_of(each.record)
-            status = standing.found(finding, each.replays, now)
-            if status is not None or finding.id in novelty.better:
-                yield FindingReported(finding, status or FindingStatus.OPEN)
+            status, untold = standing.found(finding, each.replays, now)
+            if untold:
+                yield FindingReported(finding, status)
             divergence = replace(finding.divergence, attribute=each.attribute)
             self._taught[job.target][finding.id] = known(replace(finding, divergence=divergence))
         yield JobEnded(

@@ -45,10 +45,8 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class FindingReported:
-    """Something was found: for the first time since the session began, or with a better trace.
-
-    `status` is NEW, OPEN, KNOWN or NOT_REPLAYING.
-    """
+    """Something was found, for the first time since the session began or with another status: NEW, OPEN, KNOWN, or
+    NOT_REPLAYING, of which a later trace may replay."""
 
     finding: Finding
     status: FindingStatus

@@ -51,6 +51,7 @@ class Standing:
         self._known: Final[dict[str, None]] = {}
         self._gone: Final[dict[str, None]] = {}
         self._broken: Final[dict[str, None]] = {}
+        self._told: Final[dict[str, FindingStatus]] = {}
         self._jobs = self._cycles = self._operations = self._held = self._most_memory = 0
         self._last_new: float | None = None
         self._inside = self._capacity = self._looked = 0.0
@@ -96,29 +97,31 @@ class Standing:
         """Count the time that replays took."""
         self._inside += inside
 
-    def found(self, finding: Finding, replays: bool, now: float) -> FindingStatus | None:
-        """Count a sighting; return what it is, None when this session has told of it before."""
+    def found(self, finding: Finding, replays: bool, now: float) -> tuple[FindingStatus, bool]:
+        """Count a sighting; return what it is, and whether that is new to whoever listens."""
         identity = finding.id
         self._health[finding.target].findings.add(identity)
-        told = identity in self._failing or identity in self._known
         self._gone.pop(identity, None)
+        before = self._told.get(identity)
         if identity in self._accepted:
             self._known[identity] = None
-            return None if told else FindingStatus.KNOWN
-        self._failing[identity] = None
-        if identity in self._earlier:
-            return None if told else FindingStatus.OPEN
-        if not told:
-            self.new[identity] = None
-            self.last_novelty = self._last_new = now
-        if told:
-            return None
-        return FindingStatus.NEW if replays else FindingStatus.NOT_REPLAYING
+            status = FindingStatus.KNOWN
+        else:
+            if identity not in self._failing and identity not in self._earlier:
+                self.new[identity] = None
+                self.last_novelty = self._last_new = now
+            self._failing[identity] = None
+            status = FindingStatus.OPEN if identity in self._earlier else FindingStatus.NEW
+            if status is FindingStatus.NEW and not replays and before is not FindingStatus.NEW:
+                status = FindingStatus.NOT_REPLAYING
+        self._told[identity] = status
+        return status, status is not before
 
     def replayed(self, identity: str, verdict: Verdict) -> None:
         """Count the verdict on a finding of an earlier session."""
         known = identity in self._accepted
         if verdict is Verdict.FAILED:
+            self._told[identity] = FindingStatus.KNOWN if known else FindingStatus.OPEN
             (self._known if known else self._failing)[identity] = None
         elif verdict is Verdict.FIXED:
             self._gone[identity] = None
