@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from stressor.errors import TargetError, UsageError
@@ -91,11 +91,12 @@ def unpacked(sources: Sources | None) -> Path | None:
     digest = hashlib.sha256(repr(sorted(sources.files.items())).encode()).hexdigest()
     folder = _FOLDERS.get(digest)
     if folder is None:
-        folder = _FOLDERS[digest] = new_folder().resolve()
-        for name, text in sources.files.items():
-            file = (folder / name).resolve()
-            if not file.is_relative_to(folder):
+        for name in map(PurePosixPath, sources.files):
+            if name.is_absolute() or ".." in name.parts:
                 raise TargetError(f"{name} points out of the folder of a job; it is refused")
+        folder = _FOLDERS[digest] = new_folder().resolve()
+        for path, text in sources.files.items():
+            file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     return folder
