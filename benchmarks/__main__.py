@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.measure import Row, table
 
-GROUPS = ("codec", "cycles", "museum", "shrink", "stream", "imports", "qemu", "live")
+GROUPS = ("codec", "cycles", "museum", "shrink", "stream", "imports", "qemu", "live", "scale")
 LONG = ("museum", "stream")
 
 

@@ -7,7 +7,7 @@
     │   └── NotInstalledError  a program or package that is needed is not there
     ├── StateError             a device's state cannot be saved
     ├── StreamError            saved bytes cannot be loaded
-    ├── RecordError            a finding's file is damaged, newer, or cannot be written
+    ├── RecordError            a finding's file, or a journal, is damaged, newer, or cannot be written
     ├── DumpError              a file of state descriptions cannot be read (exit code 3)
     └── TargetError            a target, or the harness itself, broke (exit code 3)
         └── UnsuitableError    a target that is there and cannot be stressed (exit code 4)
@@ -93,7 +93,7 @@ class StreamError(StressorError):
 
 
 class RecordError(StressorError):
-    """A finding's file that cannot be read or written; `file` names it."""
+    """A finding's file, or a journal, that cannot be read or written; `file` names it."""
 
     def __init__(self, file: str, problem: str, cure: str) -> None:
         self.file = file

@@ -21,9 +21,12 @@ __all__ = ["main"]
 _VERBS = {
     "run": "run",
     "audit": "audit",
+    "soak": "soak",
     "replay": "replay",
     "show": "show",
     "promote": "promote",
+    "findings": "findings",
+    "report": "report",
     "list": "list_all",
     "inspect": "inspect",
     "describe": "describe",

@@ -23,6 +23,7 @@ __all__ = [
     "Session",
     "configured",
     "findings_option",
+    "journal_option",
     "operations_of",
     "print_error",
     "profile_option",
@@ -71,6 +72,13 @@ def findings_option(function: F) -> F:
     )(function)
 
 
+def journal_option(function: F) -> F:
+    """Add `--journal`."""
+    return click.option(
+        "--journal", metavar="FILE", help="The journal of all soaks (default .stressor/journal.sqlite)."
+    )(function)
+
+
 def profile_option(function: F) -> F:
     """Add `--profile`."""
     return click.option(
@@ -108,9 +116,13 @@ def operations_of(finding: Finding) -> Sequence[OperationType]:
 
     try:
         models = find_models([finding.specification])
+        try:
+            return models[0].operations
+        finally:
+            for model in models:
+                model.close()
     except StressorError:
         return ()
-    return models[0].operations
 
 
 def use_colour(stream: TextIO) -> bool:

@@ -51,7 +51,8 @@ def _value(configuration: Configuration, name: str) -> tuple[list[str], str]:
 
 def _shown(name: str, value: object) -> str:
     if value is None:
-        return "none: cycles are the bound" if name == "for" else "none"
+        words = {"for": "none: cycles are the bound", "jobs": "as many as there are cores"}
+        return words.get(name, "none")
     if name == "require-coverage":
         return f"{value:g} %"
     if name in ("for", "batch-timeout"):

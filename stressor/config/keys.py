@@ -132,6 +132,12 @@ def _folder(value: object) -> str:
     return value
 
 
+def _file(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("it is the path of a file")
+    return value
+
+
 def _name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("it is the name of a profile")
@@ -168,6 +174,14 @@ KEYS: Final = (
         "require-coverage",
         "percent of each target's fields that a run has to exercise",
         _percent,
+        lambda: None,
+    ),
+    Key("journal", "the file that a soak writes", _file, lambda: os.path.join(".stressor", "journal.sqlite")),
+    Key("known", "the file of findings that are accepted", _file, lambda: "known.toml"),
+    Key(
+        "jobs",
+        "how many jobs a soak runs at a time; without it, as many as there are cores",
+        _whole_number("the number of jobs is a whole number from 1", 1, 1024),
         lambda: None,
     ),
     Key("batch-timeout", "how long one batch of operations may take", parse_duration, lambda: 5.0),

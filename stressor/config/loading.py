@@ -120,7 +120,7 @@ class _File:
             yield _Given(BY_NAME[key], value, Origin.PROFILE, where, f"{where}: {key}")
 
     def _rooted(self, name: str, value: object) -> object:
-        if name == "findings" and isinstance(value, str):
+        if name in ("findings", "journal", "known") and isinstance(value, str):
             return _relative(self._root / value, self._folder)
         if name == "targets" and isinstance(value, list):
             return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -96,6 +97,19 @@ class Configuration:
     @property
     def findings(self) -> Path:
         return Path(self.settings["findings"].value)
+
+    @property
+    def journal(self) -> Path:
+        return Path(self.settings["journal"].value)
+
+    @property
+    def known(self) -> Path:
+        return Path(self.settings["known"].value)
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs a soak runs at a time on this machine: as many as there are cores, unless somebody said."""
+        return int(self.settings["jobs"].value or os.cpu_count() or 1)
 
     @property
     def batch_timeout(self) -> float:

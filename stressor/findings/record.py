@@ -23,7 +23,7 @@ from stressor.loop.trace import (
     trace_to_json,
 )
 
-__all__ = ["FORMAT", "LARGEST_FILE", "Record", "decode", "encode", "read", "record_of", "schema"]
+__all__ = ["FORMAT", "LARGEST_FILE", "Record", "decode", "encode", "finding_of", "read", "record_of", "schema"]
 
 FORMAT = 1
 """The version of the file format that is written, and the newest that is read."""
@@ -163,7 +163,7 @@ def decode(data: bytes, file: str) -> Finding:
         if version < 1:
             raise ValueError(f"there is no format {version}")
         record = msgspec.json.decode(data, type=Record)
-        finding = _finding_of(record)
+        finding = finding_of(record)
         if finding.id != record.id:
             raise ValueError(f"its id is {record.id}, but what it says is {finding.id}")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -205,7 +205,8 @@ def _cleaned(part: object) -> object:
     return [_cleaned(item) for item in part] if isinstance(part, list) else part
 
 
-def _finding_of(record: Record) -> Finding:
+def finding_of(record: Record) -> Finding:
+    """Return what `record_of` was made of. Raises ValueError for a trace or a value that is none."""
     plain = record.divergence
     divergence = Divergence(
         oracle=plain.oracle,

@@ -14,7 +14,7 @@ from stressor.errors import RecordError, UsageError
 from stressor.findings.record import encode, read
 from stressor.loop.finding import Finding
 
-__all__ = ["DEFAULT_FOLDER", "Store"]
+__all__ = ["DEFAULT_FOLDER", "Store", "write_atomically"]
 
 DEFAULT_FOLDER = Path(".stressor/findings")
 _SUFFIX = ".json"
@@ -41,7 +41,7 @@ class Store:
         try:
             if file.exists() and not self._is_better(finding, file):
                 return file
-            _write_atomically(file, encode(finding))
+            write_atomically(file, encode(finding))
         except OSError as error:
             raise RecordError(
                 str(file),
@@ -93,7 +93,9 @@ class Store:
         return len(finding.trace) < len(stored.trace)
 
 
-def _write_atomically(file: Path, data: bytes) -> None:
+def write_atomically(file: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all; its folder is made. Raises OSError, and then what was there
+    before is intact."""
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=file.parent)
     try:

@@ -162,7 +162,7 @@ class Exploration:
         return Statistics() if self._quick is None else self._quick.statistics
 
     def unused(self) -> tuple[list[str], list[str]]:
-        """Return the fields that never left their reset value at a save point, and the operations that
+        """Return the fields that never left the reset value at a save point, and the operations that
         were never drawn. Nothing before `prepare`."""
         if self._quick is None:
             return [], []

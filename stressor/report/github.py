@@ -23,18 +23,15 @@ from stressor.loop.events import (
     TargetFinished,
 )
 from stressor.loop.finding import Finding
-from stressor.report.text import clean, counted, middle
+from stressor.report.markdown import bounded, fenced, plain
+from stressor.report.text import clean, counted
 
 __all__ = ["GitHub", "GitHubReport", "Place", "place_of", "summary"]
-
-_LARGEST: Final = 512 << 10
-"""Bytes of a summary: GitHub drops one of more than a megabyte whole, and other steps write to it too."""
 
 _BLOCKS: Final = 50
 """Findings that a summary shows whole."""
 
 _ROWS: Final = 500
-_MEANT: Final = re.compile(r"([\\`*_{}\[\]()#+!|~<>&-])")
 
 
 @dataclass(frozen=True)
@@ -143,14 +140,7 @@ def summary(
 ) -> str:
     """Return a run as Markdown: a table of devices, then findings with their blocks. Of `uncovered` devices
     fewer fields were exercised than are required."""
-    text = ""
-    left = _LARGEST
-    for part in _parts(devices, found, seed, uncovered):
-        left -= len(part.encode())
-        if left < 0:
-            return text + "\nThe rest is too long to be shown here.\n"
-        text += part
-    return text
+    return bounded(_parts(devices, found, seed, uncovered))
 
 
 def _parts(
@@ -162,11 +152,11 @@ def _parts(
     counts = Counter(finding.target for finding, _ in found)
     verdict = f"{counted(len(found), 'finding')} in {counted(len(counts), 'device')}" if found else "nothing diverged"
     verdict += f"; too little of {counted(len(uncovered), 'device')} was exercised" if uncovered else ""
-    yield f"## Stressor: {verdict}\n\nSeed {_plain(seed)}\n\n"
+    yield f"## Stressor: {verdict}\n\nSeed {plain(seed)}\n\n"
     yield "| device | cycles | operations | fields exercised | findings |\n|---|---:|---:|---:|---:|\n"
     for name, ran in [*devices.items()][:_ROWS]:
         cells = (
-            _plain(name), f"{ran.total_cycles:,}", f"{ran.total_operations:,}",
+            plain(name), f"{ran.total_cycles:,}", f"{ran.total_operations:,}",
             f"{ran.exercised} of {ran.fields}{', too few' if name in uncovered else ''}", str(counts[name]),
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |\n"
@@ -174,21 +164,9 @@ def _parts(
         yield f"\n{counted(len(devices) - _ROWS, 'device')} more.\n"
     for finding, block in found[:_BLOCKS]:
         divergence = finding.divergence
-        yield f"\n### {finding.id} {_plain(divergence.first.path)}: {divergence.cause}\n\n{_fenced(block)}"
+        yield f"\n### {finding.id} {plain(divergence.first.path)}: {divergence.cause}\n\n{fenced(block)}"
     if len(found) > _BLOCKS:
         yield f"\n{counted(len(found) - _BLOCKS, 'finding')} more.\n"
-
-
-def _plain(text: str) -> str:
-    """Return text of a target so that Markdown makes nothing of it."""
-    return _MEANT.sub(r"\\\1", clean(middle(text, 120)))
-
-
-def _fenced(block: str) -> str:
-    """Return a block between fences that are longer than any in it."""
-    ticks = max(map(len, re.findall("`+", block)), default=0)
-    fence = "`" * max(3, ticks + 1)
-    return f"{fence}text\n{block.rstrip()}\n{fence}\n"
 
 
 def _within(file: Path, workspace: Path) -> str:

@@ -12,9 +12,11 @@ __all__ = [
     "counted",
     "duration",
     "listed",
+    "megabytes",
     "middle",
     "plain",
     "seconds",
+    "short",
     "values",
 ]
 
@@ -97,6 +99,20 @@ def seconds(amount: float) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 cycle`, `20,000 cycles`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short(number: float) -> str:
+    """Return a number in about three digits: `1.5`, `9,870`, `12.3 k`, `4.56 M`, `123 G`."""
+    for unit, size, limit in (("G", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, 1e4)):
+        if number >= limit:
+            amount = number / size
+            return f"{amount:,.0f} {unit}" if amount >= 99.95 else f"{amount:.3g} {unit}"
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def megabytes(size: int) -> str:
+    """Return bytes of memory: `212 MB`, `3.4 GB`."""
+    return f"{size / (1 << 30):.1f} GB" if size >= 1 << 30 else f"{size >> 20} MB"
 
 
 def listed(items: Sequence[str], indent: int, limit: int = 0) -> str:

@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from stressor.loop.finding import Value
-from stressor.report.text import clean, counted, duration, listed, middle, plain, seconds
+from stressor.report.text import (
+    clean,
+    counted,
+    duration,
+    listed,
+    megabytes,
+    middle,
+    plain,
+    seconds,
+    short,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +61,27 @@ def test_virtual_time(nanoseconds: int, text: str) -> None:
 )
 def test_host_time(amount: float, text: str) -> None:
     assert seconds(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (1.46, "1.5"),
+        (9_870, "9,870"),
+        (12_345, "12.3 k"),
+        (999_960, "1,000 k"),
+        (4_560_000, "4.56 M"),
+        (1_234e9, "1,234 G"),
+    ],
+)
+def test_numbers_in_three_digits(number: float, text: str) -> None:
+    assert short(number) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 MB"), (222 << 20, "222 MB"), (7 << 29, "3.5 GB")])
+def test_memory(size: int, text: str) -> None:
+    assert megabytes(size) == text
 
 
 def test_only_what_a_terminal_could_obey_is_escaped() -> None:

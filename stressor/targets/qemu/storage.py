@@ -19,7 +19,7 @@ from typing import Final
 from stressor.errors import StreamError
 from stressor.vmstate.stream.qcow2 import Qcow2Image, StateFile
 
-__all__ = ["ROOM", "SLOT", "Storage", "new_folder"]
+__all__ = ["ROOM", "SLOT", "Storage", "new_folder", "remove_left"]
 
 SLOT: Final = "slot"
 """The name of the snapshot that is there from the beginning, to be written to."""
@@ -41,13 +41,22 @@ def new_folder() -> Path:
 
     Those that a killed process of ours left behind are removed. Raises OSError.
     """
-    shared = Path("/dev/shm")
-    place = shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
-    for left in place.glob(f"{_PREFIX}*"):
+    remove_left()
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_place()))
+
+
+def remove_left(own: bool = False) -> None:
+    """Remove the folders that killed processes of ours left behind; with `own` those of this process too, which is
+    about to end."""
+    for left in _place().glob(f"{_PREFIX}*"):
         number = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if number.isdigit() and not _lives(int(number)):
+        if number.isdigit() and (not _lives(int(number)) or (own and int(number) == os.getpid())):
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+
+
+def _place() -> Path:
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _lives(process: int) -> bool:

@@ -1,0 +1,228 @@
+"""Runs one job: opens its target, searches until its time is over, shrinks, replays, and tells."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Final, TypeAlias
+
+import msgspec
+
+from stressor.errors import StressorError, TargetError, UnsuitableError
+from stressor.findings.record import finding_of, record_of
+from stressor.loop.events import Statistics
+from stressor.loop.finding import Finding
+from stressor.loop.runs_itself import OwnCampaign, RunsItself
+from stressor.loop.target import TargetType
+from stressor.loop.watchdog import Hung, Watchdog
+from stressor.search.campaign import Campaign
+from stressor.search.regressions import again
+from stressor.soak.history import JobOutcome
+from stressor.soak.job import (
+    Discovery,
+    Job,
+    JobResult,
+    Replayed,
+    Verdict,
+    bits_of,
+    decode_job,
+    encode,
+)
+from stressor.soak.sources import check_imported, unpacked
+from stressor.targets.loader import find_models
+from stressor.targets.model import Model as InProcess
+
+__all__ = ["Worker", "failed_with"]
+
+_MODELS: Final = 64
+"""Targets that stay loaded: finding one out takes a QEMU machine a second, and a job not much longer."""
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+Model: TypeAlias = "TargetType | RunsItself"
+
+
+class Worker:
+    """What runs jobs in one process, one at a time. `stop` is asked now and then: True ends a job early.
+    `opened` is called when the target of a job is there, which may take long.
+
+    `beats` goes up while a job makes progress, and stands still when its target hangs.
+    """
+
+    def __init__(
+        self, stop: Callable[[], bool] = lambda: False, opened: Callable[[], None] = lambda: None
+    ) -> None:
+        self._stop = stop
+        self._opened = opened
+        self._models: dict[tuple[str, str], Model] = {}
+        self._watchdog = Watchdog(1.0)
+        self._own = 0
+        self.memory = 0
+        self.name: Final = f"{socket.gethostname()}/{os.getpid()}"
+
+    @property
+    def beats(self) -> int:
+        return self._own + self._watchdog.beats
+
+    def measure(self) -> None:
+        """Look how much memory this process, and all that it started, holds at this moment."""
+        self.memory = max(self.memory, _resident(os.getpid()))
+
+    def run(self, data: bytes) -> bytes:
+        """Run an encoded job; return its encoded result. Whatever a target does is in there."""
+        root: Path | None = None
+        try:
+            job = decode_job(data)
+            root = unpacked(job.sources)
+            encoded = encode(msgspec.structs.replace(self._run(job, root or Path.cwd()), worker=self.name))
+        except (Exception, Hung, SystemExit) as error:
+            encoded = encode(msgspec.structs.replace(failed_with(error), worker=self.name))
+        # where a job was unpacked says nothing to anybody: its files are named as where they came from
+        return encoded if root is None else encoded.replace(f"{root}/".encode(), b"")
+
+    def _run(self, job: Job, root: Path) -> JobResult:
+        started = monotonic()
+        self.memory = 0
+        self._watchdog = Watchdog(job.batch_timeout)
+        check_imported(job.sources, self.name)
+        model = self._model(job, root)
+        try:
+            campaign = self._campaign(job, model)
+            self._opened()
+            return self._search(job, model, campaign, root, started)
+        finally:
+            model.close()
+
+    def _model(self, job: Job, root: Path) -> Model:
+        """Return the job's target, loaded once for all its jobs."""
+        key = (str(root), job.specification)
+        model = self._models.pop(key, None)
+        if model is None:
+            model = _loaded(job, root)
+            while len(self._models) >= _MODELS:
+                del self._models[next(iter(self._models))]
+        self._models[key] = model
+        self._own += 1
+        return model
+
+    def _campaign(self, job: Job, model: Model) -> Campaign | OwnCampaign:
+        modes = [mode for mode in job.reset_modes if mode in model.reset_modes]
+        if not modes:
+            raise UnsuitableError(
+                "no reset mode", f"{job.target} can do none of the chosen reset modes; it has {', '.join(model.reset_modes)}"
+            )
+        if isinstance(model, RunsItself):
+            return model.campaign(seed=job.seed, oracles=job.oracles)
+        campaign = Campaign(
+            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog
+        )
+        for each in job.known:
+            campaign.know(each.finding())
+        return campaign
+
+    def _search(
+        self, job: Job, model: Model, campaign: Campaign | OwnCampaign, root: Path, started: float
+    ) -> JobResult:
+        opened = monotonic()
+        replayed = tuple(self._replayed(finding_of(record), model, job) for record in job.replays)
+        found: list[tuple[Finding, int]] = []
+        exhausted = job.seconds > 0
+        if job.seconds > 0:
+            for finding in campaign.run(None):
+                self._own += 1
+                if finding is not None:
+                    found.append((finding, campaign.cycles))
+                elif monotonic() - opened >= job.seconds or self._stop():
+                    exhausted = False
+                    break
+        searched = monotonic()
+        statistics = campaign.statistics if job.seconds > 0 else Statistics()
+        fields, seen, toggled = _reached(campaign, model, statistics) if job.seconds > 0 else ((), "0", "0")
+        gathered = monotonic()
+        discoveries = tuple(self._discovery(finding, at, job, model, root) for finding, at in found)
+        inside = searched - opened + monotonic() - gathered
+        self.measure()
+        return JobResult(
+            JobOutcome.DONE,
+            exhausted=exhausted,
+            inside=inside,
+            overhead=monotonic() - started - inside,
+            cycles=statistics.cycles,
+            operations=statistics.operations,
+            oracles=statistics.oracles,
+            fields=fields,
+            seen=seen,
+            toggled=toggled,
+            discoveries=discoveries,
+            replayed=replayed,
+            notes=() if isinstance(model, RunsItself) else model.notes,
+            memory=self.memory,
+        )
+
+    def _replayed(self, finding: Finding, model: Model, job: Job) -> Replayed:
+        self._own += 1
+        try:
+            now = again(finding, model, job.batch_timeout)
+        except StressorError as error:
+            return Replayed(finding.id, Verdict.ERROR, str(error))
+        return Replayed(finding.id, Verdict.FIXED if now is None else Verdict.FAILED)
+
+    def _discovery(self, finding: Finding, at: int, job: Job, model: Model, root: Path) -> Discovery:
+        """Replay a finding on new devices, in this process of code that was loaded anew."""
+        self._own += 1
+        try:
+            if isinstance(model, InProcess):
+                model = _loaded(job, root)
+            now = again(finding, model, job.batch_timeout)
+        except StressorError:
+            now = None
+        same = now is not None and now.id == finding.id
+        return Discovery(record_of(finding), finding.divergence.attribute, same, at)
+
+
+def failed_with(error: BaseException) -> JobResult:
+    """Return the result of a job that could not be done."""
+    if isinstance(error, UnsuitableError):
+        note = f"cannot be stressed: {error.reason}"
+        return JobResult(JobOutcome.DONE, str(error), error.reason, notes=(note,))
+    text = str(error) if isinstance(error, StressorError) else f"{type(error).__name__}: {error}"
+    return JobResult(JobOutcome.BROKE, text)
+
+
+def _loaded(job: Job, root: Path) -> Model:
+    if job.swept:
+        from stressor.targets.qemu.sweep import SweptModel  # needs what not everybody has
+
+        return SweptModel(job.specification)
+    models = find_models([job.specification], root)
+    if len(models) != 1:
+        raise TargetError(f"{job.specification} is {len(models)} targets here; name one of them")
+    if models[0].name != job.target:
+        raise TargetError(f"{job.specification} is called {models[0].name} here, not {job.target}")
+    return models[0]
+
+
+def _reached(campaign: Campaign | OwnCampaign, model: Model, statistics: Statistics) -> tuple[tuple[str, ...], str, str]:
+    """Return all fields by their paths, and the bits of those that were seen, and that toggled whole."""
+    if isinstance(model, RunsItself) or not isinstance(campaign, Campaign):
+        return (), "0", "0"
+    seen = set(model.fields).difference(statistics.unexercised)
+    return (
+        tuple(model.prefix + field for field in model.fields),
+        bits_of(seen, model.fields),
+        bits_of({each.path for each in statistics.covered if each.width and each.toggled == each.width}, model.fields),
+    )
+
+
+def _resident(process: int) -> int:
+    """Return the resident memory of a process and all below it, in bytes; 0 where nobody tells."""
+    folder = Path("/proc", str(process))
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        children = (folder / "task" / str(process) / "children").read_text().split()
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * _PAGE + sum(map(_resident, map(int, children)))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from stressor.soak.chronicle import Acceptance
+from stressor.soak.history import FindingStatus
+from stressor.soak.job import Verdict
+from stressor.soak.standing import Standing
+from tests.findings.samples import FORGOTTEN_FIFO
+from tests.soak.samples import TARGET
+
+FOUND = FORGOTTEN_FIFO.id
+
+
+def standing(accepted: dict[str, Acceptance] | None = None) -> Standing:
+    return Standing([TARGET], {}, accepted or {})
+
+
+def test_a_finding_is_told_again_only_when_its_status_is_another() -> None:
+    one = standing()
+
+    told = [one.found(FORGOTTEN_FIFO, replays, 1.0) for replays in (False, False, True, False)]
+
+    assert told == [
+        (FindingStatus.NOT_REPLAYING, True), (FindingStatus.NOT_REPLAYING, False), (FindingStatus.NEW, True),
+        (FindingStatus.NEW, False),
+    ]  # fmt: skip
+    assert list(one.new) == [FOUND]
+
+
+def test_what_was_told_by_its_replay_is_not_told_again() -> None:
+    one = standing()
+    one.expect(FOUND)
+    one.replayed(FOUND, Verdict.FAILED)
+
+    assert one.found(FORGOTTEN_FIFO, True, 1.0) == (FindingStatus.OPEN, False)
+    assert one.new == {}
+
+
+def test_what_is_accepted_is_known_and_nothing_new() -> None:
+    one = standing({FOUND: Acceptance("it is so", "2026-11-28")})
+
+    assert one.found(FORGOTTEN_FIFO, True, 1.0) == (FindingStatus.KNOWN, True)
+    assert (one.new, one.last_novelty) == ({}, 0.0)
