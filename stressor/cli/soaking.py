@@ -37,6 +37,7 @@ from stressor.soak.known import read_known
 from stressor.soak.sources import gathered
 from stressor.soak.summary import Summary
 from stressor.targets.loader import find_models
+from stressor.targets.qemu.late import LateModel
 
 __all__ = ["Soaking"]
 
@@ -130,7 +131,9 @@ class Soaking:
         model.close()  # what it started to find out what there is
         traces = {finding.id: finding for finding in self._traces(model, accepted)}
         sources = gathered(model.specification, Path()) if travels else None
-        return SoakTarget(model.name, model.specification, list(traces.values()), sources)
+        return SoakTarget(
+            model.name, model.specification, list(traces.values()), sources, isinstance(model, LateModel)
+        )
 
     def _traces(self, model: TargetType | RunsItself, accepted: dict[str, Acceptance]) -> Iterator[Finding]:
         """Yield what is known of a target beside the journal: promoted findings, and stored ones that are accepted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, TextIO
 
@@ -36,6 +37,7 @@ class SoakLines:
     def __init__(self, stream: TextIO, rows: Sequence[tuple[str, str]] = (), *, live: bool = False) -> None:
         self._screen = SoakScreen(stream, live=live)
         self._rows = rows
+        self._unsuitable: Counter[str] = Counter()
 
     def handle(self, event: SoakEvent) -> None:
         """Take one event."""
@@ -52,10 +54,12 @@ class SoakLines:
                 if event.outcome is not JobOutcome.DONE:
                     self._screen.say(_trouble(event))
             case TargetLeft():
-                word = "skipped" if event.unsuitable else "left alone"
-                self._screen.say(f"{word}: {clean(event.target)}: {clean(event.reason)}\n")
+                if event.unsuitable:
+                    self._unsuitable[event.reason] += 1
+                else:
+                    self._screen.say(f"left alone: {clean(event.target)}: {clean(event.reason)}\n")
             case SoakFinished():
-                self._screen.say(_closing(event))
+                self._screen.say(_closing(event, self._unsuitable))
 
     def say(self, text: str) -> None:
         """Write whole lines."""
@@ -107,7 +111,7 @@ def _trouble(event: JobEnded) -> str:
     return f"{event.outcome}: {clean(event.target)}: {clean(event.problem)}\n  {again}\n"
 
 
-def _closing(event: SoakFinished) -> str:
+def _closing(event: SoakFinished, unsuitable: Counter[str]) -> str:
     ended = {SessionEnd.DONE: "ended", SessionEnd.INTERRUPTED: "interrupted", SessionEnd.BROKE: "broke"}
     lines = [
         "",
@@ -124,6 +128,9 @@ def _closing(event: SoakFinished) -> str:
         if found:
             label = f"{counted(len(found), word + ' finding')}: "
             lines.append(label + listed(list(found), len(label), _NAMED))
+    if unsuitable:
+        label = f"{counted(unsuitable.total(), 'target')} cannot be stressed: "
+        lines.append(label + listed([f"{count} {clean(reason)}" for reason, count in unsuitable.most_common()], len(label)))
     if event.broken:
         lines.append(f"broken: {', '.join(map(clean, event.broken))}")
     if not (event.failing or event.known):

@@ -50,6 +50,7 @@ _GRACE: Final = 20.0
 """Seconds that running jobs have to tell what they have, once the soak is over."""
 _PATIENCE: Final = 60.0
 """Seconds without progress after which a job counts as hung; a batch of operations has its own watchdog."""
+_NOTED_EVERY: Final = 10.0
 _SHORTEST: Final = 0.1
 _NO_ORDINAL: Final = -1
 """Of a job that replays, and draws nothing."""
@@ -66,12 +67,13 @@ _FRESH_EYES: Final = 16
 @dataclass(frozen=True)
 class SoakTarget:
     """What is stressed. `traces` are findings from elsewhere than the journal, to be replayed at the beginning;
-    `sources` its code, for workers on other machines."""
+    `sources` its code, for workers on other machines; `swept` see `Job`."""
 
     name: str
     specification: str
     traces: Sequence[Finding] = ()
     sources: Sources | None = None
+    swept: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Soak:
         yield SoakStarted(
             self._session, self._seed, tuple(self._targets), self._executor.workers, self._before
         )
-        end = SessionEnd.DONE
+        end, noted = SessionEnd.DONE, 0.0
         try:
             for target in self._targets.values():
                 self._submit_replays(target)
@@ -157,6 +159,9 @@ class Soak:
                 done, _ = wait(self._running, timeout=_TICK, return_when=FIRST_COMPLETED)
                 yield from self._gathered(done)
                 yield self.progress()
+                if self._elapsed() - noted >= _NOTED_EVERY:  # how long it took is known also without a job's end
+                    noted = self._elapsed()
+                    self._journal.state(self._columns())
             if self._stop():
                 end = SessionEnd.INTERRUPTED
             yield from self._drained()
@@ -211,7 +216,7 @@ class Soak:
         taught = () if fresh_eyes else tuple(self._taught[name].values())
         return Job(
             name, target.specification, derived(self._seed, "soak", name, ordinal), ordinal, seconds,
-            self._oracles, self._modes, self._batch_timeout, taught, (), target.sources,
+            self._oracles, self._modes, self._batch_timeout, taught, (), target.sources, target.swept,
         )  # fmt: skip
 
     def _submit_replays(self, target: SoakTarget) -> None:
@@ -227,6 +232,7 @@ class Soak:
                 Job(
                     target.name, target.specification, self._seed, _NO_ORDINAL, 0.0, self._oracles, self._modes,
                     self._batch_timeout, (), tuple(map(record_of, traces.values())), target.sources,
+                    target.swept,
                 )
             )  # fmt: skip
 
@@ -305,14 +311,14 @@ class Soak:
         if tally.retired:
             return
         if result.reason:
-            tally.retired = result.problem
+            tally.retired = result.reason
         elif result.exhausted:
             behind = ", ".join(self._taught[tally.name]) or "nothing is left to draw"
             tally.retired = f"cannot go on behind {behind}"
         elif tally.troubles >= GIVE_UP:
             tally.retired = f"{GIVE_UP} jobs in a row came to nothing; the last one: {result.outcome}: {result.problem}"
         if tally.retired:
-            self._standing.left(tally.name, result.reason or tally.retired)
+            self._standing.left(tally.name, tally.retired)
             yield TargetLeft(tally.name, tally.retired, unsuitable=bool(result.reason))
 
     def _replays_ended(self, job: Job, result: JobResult) -> Iterator[SoakEvent]:

@@ -67,7 +67,8 @@ class FindingReplayed:
 
 @dataclass(frozen=True, slots=True)
 class TargetLeft:
-    """A target gets no more jobs in this session. `unsuitable` when it cannot be stressed at all."""
+    """A target gets no more jobs in this session. `unsuitable` when it cannot be stressed at all; `reason` is two or
+    three words then."""
 
     target: str
     reason: str

@@ -63,7 +63,8 @@ class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One campaign, or with `seconds` 0 only the replay of `replays`.
 
-    `ordinal` numbers the jobs of a target in a soak; the seed derives from it.
+    `ordinal` numbers the jobs of a target in a soak; the seed derives from it. `swept` says that the target is
+    one of a pattern, so that what keeps it from being stressed is a fact about it, and no fault.
     """
 
     target: str
@@ -77,6 +78,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     known: tuple[KnownFinding, ...] = ()
     replays: tuple[Record, ...] = ()
     sources: Sources | None = None
+    swept: bool = False
 
 
 class Discovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from stressor.soak.job import LARGEST
-from stressor.soak.sources import clear
+from stressor.targets.qemu.storage import remove_left
 
 if TYPE_CHECKING:
     from stressor.soak.worker import Worker
@@ -125,5 +125,5 @@ def _end_with(jobs: int, state: _State) -> None:
     waiting.poll()
     while not state.busy:
         time.sleep(BEAT)  # it ends by itself, unless there was one more job in the pipe
-    clear()
+    remove_left(own=True)
     os.killpg(0, signal.SIGKILL)

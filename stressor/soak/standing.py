@@ -74,7 +74,7 @@ class Standing:
         health.trouble = "" if result.outcome is JobOutcome.DONE else str(result.outcome)
         if result.outcome is JobOutcome.DONE:
             self._broken.pop(job.target, None)
-        elif not result.reason:
+        else:
             self._broken[job.target] = None
         self._jobs += 1
         self._cycles += sum(result.cycles.values())

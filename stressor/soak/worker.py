@@ -186,12 +186,17 @@ class Worker:
 def failed_with(error: BaseException) -> JobResult:
     """Return the result of a job that could not be done."""
     if isinstance(error, UnsuitableError):
-        return JobResult(JobOutcome.BROKE, str(error), error.reason)
+        note = f"cannot be stressed: {error.reason}"
+        return JobResult(JobOutcome.DONE, str(error), error.reason, notes=(note,))
     text = str(error) if isinstance(error, StressorError) else f"{type(error).__name__}: {error}"
     return JobResult(JobOutcome.BROKE, text)
 
 
 def _loaded(job: Job, root: Path) -> Model:
+    if job.swept:
+        from stressor.targets.qemu.sweep import SweptModel  # needs what not everybody has
+
+        return SweptModel(job.specification)
     models = find_models([job.specification], root)
     if len(models) != 1:
         raise TargetError(f"{job.specification} is {len(models)} targets here; name one of them")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +28,10 @@ from stressor.soak.history import FindingStatus, History, JobOutcome, SessionEnd
 from stressor.soak.job import Verdict
 from stressor.soak.journal import Journal
 from stressor.soak.progress import SoakProgress
+from tests.findings.test_store import full_disk
 from tests.soak.test_executors import TROUBLESOME
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -253,3 +258,19 @@ def test_an_interrupted_session_is_told_as_such(session: Session) -> None:
 
     assert finished.end is SessionEnd.INTERRUPTED
     assert session.history.sessions[0].end is SessionEnd.INTERRUPTED
+
+
+def test_a_disk_that_fills_up_ends_a_session_in_good_order_and_loses_nothing(session: Session) -> None:
+    with contextlib.ExitStack() as until_the_end:
+
+        def fill_up() -> bool:
+            if session.of(JobEnded):
+                until_the_end.enter_context(full_disk())
+            return False
+
+        finished = session.run("Whole", "Forgets", seconds=None, stop=fill_up)
+
+    assert finished.end is SessionEnd.BROKE
+    assert re.search(r"cannot be written: .*; make room, then resume with --resume", finished.problem)
+    assert {identity for identity, _ in session.reported} == {finding.id for finding in session.kept}
+    assert session.history.sessions[0].cycles == sum(job.cycles for job in session.of(JobEnded)) > 0

@@ -45,11 +45,12 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_place()))
 
 
-def remove_left() -> None:
-    """Remove the folders that killed processes of ours left behind."""
+def remove_left(own: bool = False) -> None:
+    """Remove the folders that killed processes of ours left behind; with `own` those of this process too, which is
+    about to end."""
     for left in _place().glob(f"{_PREFIX}*"):
         number = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if number.isdigit() and not _lives(int(number)):
+        if number.isdigit() and (not _lives(int(number)) or (own and int(number) == os.getpid())):
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -1,0 +1,46 @@
+"""A real QEMU's devices, in a worker."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from stressor.loop.finding import Oracle
+from stressor.loop.trace import ResetMode
+from stressor.soak.history import JobOutcome
+from stressor.soak.job import Job, JobResult, decode_result, encode
+from stressor.soak.worker import Worker
+from tests.soak.test_executors import children
+
+pytestmark = [
+    pytest.mark.qemu,
+    pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="needs a real QEMU"),
+]
+
+
+def ran(device: str, *, swept: bool) -> JobResult:
+    name = f"qemu:{device}"
+    job = Job(name, name, 1, 0, 1.0, tuple(Oracle), tuple(ResetMode), 5.0, swept=swept)
+    return decode_result(Worker().run(encode(job)))
+
+
+def test_a_device_is_stressed_and_leaves_no_process() -> None:
+    before = set(children())
+
+    result = ran("edu", swept=True)
+
+    assert (result.outcome, result.problem) == (JobOutcome.DONE, "")
+    assert result.discoveries
+    assert sum(result.cycles.values()) > 0
+    assert set(children()) <= before
+
+
+def test_what_cannot_be_stressed_is_a_fact_in_a_sweep_and_a_fault_where_it_is_named() -> None:
+    swept, named = ran("vfio-pci", swept=True), ran("vfio-pci", swept=False)
+
+    assert (swept.outcome, swept.reason, swept.cycles) == (JobOutcome.DONE, "does not start", {})
+    assert (named.outcome, named.reason) == (JobOutcome.BROKE, "")
+    assert "vfio-pci" in named.problem
+
+
