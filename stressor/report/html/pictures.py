@@ -23,7 +23,7 @@ _CELL: Final = 14
 _COLUMNS: Final = 24
 _WIDE: Final = 1000
 _HIGH: Final = 100
-_PARTS: Final = 160
+_PARTS: Final = 72
 _BYTES: Final = 64
 _BITS: Final = 32
 _LIFE: Final = 30
@@ -117,7 +117,7 @@ def life(finding: FindingHistory, sessions: Sequence[SoakSession]) -> Markup:
     """Return a cell for each of the last sessions: whether the finding was there."""
     there = range(finding.first_session, finding.last_session + 1)
     cells = (
-        ("there" if one.number in there else "absent", f"session {one.number}") for one in sessions[-_LIFE:]
+        ("there" if one.number in there else "absent", "") for one in sessions[-_LIFE:]
     )
     said = f"session {finding.first_session}"
     if len(there) > 1:
