@@ -19,14 +19,16 @@ class ExitCode(IntEnum):
     """Cycles ran and nothing diverged; every replayed finding is fixed; streams are equal; of two
     checked dumps nothing breaks."""
     FINDINGS = 1
-    """Something diverged, or fewer fields were exercised than `--require-coverage` asks for; of two compared streams, some field or section; of two checked dumps,
-    something breaks."""
+    """Something diverged, or fewer fields were exercised than `--require-coverage` asks for; of two
+    compared streams, some field or section; of two checked dumps, something breaks; of an audit, too little
+    was noticed."""
     USAGE = 2
     """An option, path, name or configuration makes no sense."""
     BROKEN = 3
     """A target, the harness, or a file of its own broke; what was found until then is reported.
 
-    Also a stream or an image to inspect that is damaged, and a file to check that is no dump.
+    Also a stream or an image to inspect that is damaged, a file to check that is no dump, and an audit that
+    noticed nothing at all.
     """
     NOTHING_RAN = 4
     """There was nothing to run, or not one cycle ran, or what there is cannot be stressed."""
