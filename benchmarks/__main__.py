@@ -8,8 +8,8 @@ import sys
 
 from benchmarks.measure import Row, table
 
-GROUPS = ("codec", "cycles", "museum", "shrink", "stream", "imports", "qemu", "live", "scale")
-LONG = ("museum", "stream")
+GROUPS = ("codec", "cycles", "museum", "losses", "shrink", "stream", "imports", "qemu", "live", "scale")
+LONG = ("museum", "losses", "stream")
 
 
 def main(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
+from typing import Protocol
 
 import hypothesis.strategies as st
 from deepdiff import DeepDiff
@@ -26,7 +27,7 @@ from devices.uart16550 import UART16550
 from stressor.errors import StreamError
 from stressor.vmstate import Section
 
-__all__ = ["PeerCount", "find", "run_cycles"]
+__all__ = ["PeerCount", "Sectioned", "find", "run_cycles"]
 
 _DURATIONS = (1, 1_000, 10_000, 100_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 1_000_000_000)
 _LINES = ("cts", "dsr", "ri", "dcd")
@@ -55,11 +56,19 @@ class _TimeIsUp(BaseException):
     """Not an Exception, so that neither Hypothesis nor a device takes it for a failure."""
 
 
+class Sectioned(Protocol):
+    """What saves a device, and loads it."""
+
+    def save(self, device: UART16550) -> bytes: ...
+
+    def load(self, device: UART16550, data: bytes) -> None: ...
+
+
 def _machine(
-    kind: type[UART16550], count: PeerCount, every: int = 0
+    kind: type[UART16550], count: PeerCount, every: int = 0, section: Sectioned | None = None
 ) -> type[RuleBasedStateMachine]:
     """Return the machine; with `every`, a cycle follows each so many operations by itself."""
-    section = Section(kind.state)
+    saving: Sectioned = section or Section(kind.state)
     pristine = live_state(kind())
 
     class Machine(RuleBasedStateMachine):
@@ -121,8 +130,8 @@ def _machine(
             assert kind.state.broken(device) is None
             before = copy.deepcopy(live_state(device))
             levels = {name: line.level for name, line in device.lines.items()}
-            data = section.save(device)
-            assert section.save(device) == data
+            data = saving.save(device)
+            assert saving.save(device) == data
             now = device.clock.now
             if fresh:
                 device = self.device = kind()
@@ -136,18 +145,18 @@ def _machine(
             for name, line in device.lines.items():
                 line.level = levels[name]
             device.outputs.clear()
-            section.load(device, data)
+            saving.load(device, data)
             assert not device.outputs
             assert not DeepDiff(before, copy.deepcopy(live_state(device)))
-            assert section.save(device) == data
+            assert saving.save(device) == data
             assert kind.state.broken(device) is None
             count.cycles += 1
 
         def run_truncation(self, size: int) -> None:
-            data = section.save(self.device)
+            data = saving.save(self.device)
             other = kind()
             try:
-                section.load(other, data[: size % len(data)])
+                saving.load(other, data[: size % len(data)])
             except StreamError:
                 assert not DeepDiff(pristine, live_state(other))
             else:
@@ -176,12 +185,15 @@ def _within(limit: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def find(kind: type[UART16550], number: int, limit: float) -> float | None:
-    """Return the seconds until the machine failed on `kind` with seed `number`.
+def find(
+    kind: type[UART16550], number: int, limit: float, section: Sectioned | None = None
+) -> float | None:
+    """Return the seconds until the machine failed on `kind` with seed `number`; `section` saves and loads in
+    place of the device's own.
 
     None when it did not within `limit` seconds.
     """
-    machine = seed(number)(_machine(kind, PeerCount()))
+    machine = seed(number)(_machine(kind, PeerCount(), section=section))
     begin = perf_counter()
     try:
         with _within(limit):

@@ -11,10 +11,12 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from stressor.audit.audit import canary
+from stressor.audit.hunt import Hunter
 from stressor.errors import StressorError, TargetError, UnsuitableError
 from stressor.findings.record import finding_of, record_of
 from stressor.loop.events import Statistics
-from stressor.loop.finding import Finding
+from stressor.loop.finding import Finding, Oracle
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.watchdog import Hung, Watchdog
@@ -37,6 +39,8 @@ from stressor.targets.model import Model as InProcess
 
 __all__ = ["Worker", "failed_with"]
 
+_CANARY: Final = 400
+"""Cycles in which a field that was lost on purpose has to be missed."""
 _MODELS: Final = 64
 """Targets that stay loaded: finding one out takes a QEMU machine a second, and a job not much longer."""
 
@@ -92,6 +96,7 @@ class Worker:
         try:
             campaign = self._campaign(job, model)
             self._opened()
+            self._plant_canary(job, model)
             return self._search(job, model, campaign, root, started)
         finally:
             model.close()
@@ -122,6 +127,25 @@ class Worker:
         for each in job.known:
             campaign.know(each.finding())
         return campaign
+
+    def _plant_canary(self, job: Job, model: Model) -> None:
+        """Before the first job of a device, lose a field of it: a harness that does not notice must not look green.
+
+        Raises TargetError when nothing came of it.
+        """
+        first = job.ordinal == 0 and job.seconds > 0
+        if not first or not isinstance(model, InProcess) or Oracle.LOAD_RESTORES not in job.oracles:
+            return
+        hunter = Hunter(job.seed, _CANARY, job.oracles, job.reset_modes, job.batch_timeout, self._stop)
+        try:
+            outcome = canary(model, hunter)
+        except UnsuitableError:
+            return
+        if outcome.finding is None and not self._stop():
+            raise TargetError(
+                f"{job.target}: the canary was not noticed ({outcome.mutant}, and others), so finding nothing "
+                f"means nothing; see `stressor audit {job.specification}`"
+            )
 
     def _search(
         self, job: Job, model: Model, campaign: Campaign | OwnCampaign, root: Path, started: float

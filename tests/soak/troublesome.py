@@ -8,7 +8,7 @@ import os
 import stressor.vmstate as vm
 from stressor.device import Device, Region
 
-__all__ = ["Exits", "Forgets", "Hangs", "Moody", "Whole"]
+__all__ = ["Clairvoyant", "Exits", "Forgets", "Hangs", "Moody", "Whole"]
 
 
 class Whole(Device):
@@ -71,3 +71,19 @@ class Moody(Whole):
         Moody.loads += 1
         if Moody.loads > 100:
             self.second = 0
+
+
+class Clairvoyant(Whole):
+    """Knows after a load what it was, whatever was loaded: nothing that is lost of it can show."""
+
+    state = vm.Description(
+        "clairvoyant", fields=[vm.u8("first"), vm.u8("second")], post_load=lambda device, version: device.recall()
+    )
+    last = (0, 0)
+
+    def _write(self, offset: int, width: int, value: int) -> None:
+        super()._write(offset, width, value)
+        Clairvoyant.last = (self.first, self.second)
+
+    def recall(self) -> None:
+        self.first, self.second = Clairvoyant.last
