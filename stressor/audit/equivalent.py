@@ -2,7 +2,7 @@
 
     [[equivalent]]
     target = "i8257"
-    mutant = "* dma/0.dshift"      # as the table prints it; * and ? stand for anything
+    mutant = "* dma/0.dshift"      # as the table prints it, or a list; * and ? stand for anything
     reason = "the part has no such register: QEMU's field is never written"
 """
 
@@ -25,15 +25,16 @@ _LARGEST_FILE: Final = 1 << 20
 
 
 class Equivalent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Mutants of `target` that make no difference, chosen by a pattern, and why."""
+    """Mutants of `target` that make no difference, chosen by patterns, and why."""
 
     target: str
-    mutant: str
+    mutant: str | list[str]
     reason: str
 
     def covers(self, target: str, mutant: Mutant) -> bool:
         """Return whether it is about this mutant."""
-        return _glob(self.target).fullmatch(target) is not None and _glob(self.mutant).fullmatch(str(mutant)) is not None
+        patterns = [self.mutant] if isinstance(self.mutant, str) else self.mutant
+        return _fits(self.target, target) and any(_fits(pattern, str(mutant)) for pattern in patterns)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +67,8 @@ def reason_for(entries: Sequence[Equivalent], target: str, mutant: Mutant) -> st
     return next((entry.reason for entry in entries if entry.covers(target, mutant)), "")
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Return a glob of `*` and `?` alone: names of fields have brackets in them."""
+def _fits(pattern: str, text: str) -> bool:
+    """Return whether a glob of `*` and `?` alone fits all of a text: names of fields have brackets in them."""
     words = {"*": ".*", "?": "."}
-    return re.compile("".join(words.get(letter) or re.escape(letter) for letter in pattern), re.S)
+    expression = "".join(words.get(letter) or re.escape(letter) for letter in pattern)
+    return re.fullmatch(expression, text, re.S) is not None

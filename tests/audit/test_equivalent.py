@@ -44,3 +44,11 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, proble
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_equivalents(tmp_path / "none.toml")
+
+
+def test_one_entry_may_cover_several(tmp_path: Path) -> None:
+    text = ENTRY.replace('"* timer/0.regs[*].dack"', '["* timer/0.dack", "* timer/0.eop"]')
+    entries = read_equivalents(written(tmp_path, text))
+
+    assert reason_for(entries, "timer", Mutant(Loss.DROPPED, "timer/0.eop")) == "a pin"
+    assert reason_for(entries, "timer", Mutant(Loss.DROPPED, "timer/0.mode")) == ""
