@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import msgspec
 
 from stressor.audit.mutant import Mutant
 from stressor.errors import UsageError
+from stressor.vmstate.check.accepted import glob
 
 __all__ = ["Equivalent", "read_equivalents", "reason_for"]
 
@@ -68,7 +68,4 @@ def reason_for(entries: Sequence[Equivalent], target: str, mutant: Mutant) -> st
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Return whether a glob of `*` and `?` alone fits all of a text: names of fields have brackets in them."""
-    words = {"*": ".*", "?": "."}
-    expression = "".join(words.get(letter) or re.escape(letter) for letter in pattern)
-    return re.fullmatch(expression, text, re.S) is not None
+    return glob(pattern).fullmatch(text) is not None

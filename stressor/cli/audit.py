@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from stressor.audit.mutant import Loss
 from stressor.cli.common import Session, configured, print_error, profile_option, verbose_option
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.interruption import Interruption
@@ -17,7 +18,7 @@ __all__ = ["audit"]
 _EQUIVALENT = "audit.toml"
 _CYCLES = 2_000
 _QEMU_CYCLES = 100
-_LOSSES = ("dropped", "at reset", "truncated", "swapped", "element", "not cleared", "never needed", "no post_load")
+_LOSSES = [str(loss) for loss in Loss]
 
 
 @click.command(
@@ -70,7 +71,6 @@ def audit(
     from stressor.audit.audit import audit as outcomes_of
     from stressor.audit.equivalent import read_equivalents
     from stressor.audit.hunt import Hunter
-    from stressor.audit.mutant import Loss
     from stressor.loop.runs_itself import RunsItself
     from stressor.report.audit import audit_lines, counts, verdict
     from stressor.targets.loader import find_models

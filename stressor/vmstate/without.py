@@ -21,7 +21,8 @@ _Change = Callable[[Description, str], "Description | None"]
 def without_field(description: Description, path: str) -> Description | None:
     """Return the description without the field at `path`, which then neither is saved nor loaded.
 
-    Raises DescriptionError when it cannot be without: another field takes its length from it.
+    Another field that takes its length from it takes that from the live attribute then. Raises DescriptionError
+    where what is left is no description.
     """
 
     def forget(inner: Description, prefix: str) -> Description | None:

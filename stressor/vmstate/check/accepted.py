@@ -19,7 +19,7 @@ from typing import Final
 from stressor.errors import UsageError
 from stressor.vmstate.check.difference import Difference, Kind
 
-__all__ = ["Accepted", "Sorted", "parse_accepted", "read_accepted", "sort_out"]
+__all__ = ["Accepted", "Sorted", "glob", "parse_accepted", "read_accepted", "sort_out"]
 
 _KEYS: Final = ("path", "kind", "reason")
 _LARGEST_FILE: Final = 1 << 20
@@ -37,7 +37,7 @@ class Accepted:
         """Return whether it accepts a difference."""
         if self.kind is not None and self.kind is not difference.kind:
             return False
-        return not self.path or _glob(self.path).fullmatch(difference.full_path) is not None
+        return not self.path or glob(self.path).fullmatch(difference.full_path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _entry(entry: object, where: str) -> Accepted:
     return Accepted(entry.get("path", ""), None if kind is None else Kind(kind), entry["reason"])
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
+def glob(pattern: str) -> re.Pattern[str]:
     """Return a glob of `*` and `?` alone: names of fields have brackets in them."""
     words = {"*": ".*", "?": "."}
     return re.compile("".join(words.get(letter) or re.escape(letter) for letter in pattern), re.S)
