@@ -8,8 +8,8 @@ import sys
 
 from benchmarks.measure import Row, table
 
-GROUPS = ("codec", "cycles", "museum", "losses", "shrink", "stream", "imports", "qemu", "live", "scale")
-LONG = ("museum", "losses", "stream")
+GROUPS = ("codec", "cycles", "museum", "losses", "steering", "shrink", "stream", "imports", "qemu", "live", "scale")
+LONG = ("museum", "losses", "steering", "stream")
 
 
 def main(arguments: list[str]) -> int:

@@ -36,6 +36,7 @@ class Hunter:
     reset_modes: Sequence[ResetMode] = tuple(ResetMode)
     patience: float = 5.0
     stop: Callable[[], bool] = lambda: False
+    steered: bool = True
 
     def all(self, target_type: TargetType) -> list[Finding]:
         """Return everything that a whole campaign finds."""
@@ -55,7 +56,7 @@ class Hunter:
         campaign = Campaign(
             target_type, seed=self.seed, oracles=self.oracles,
             reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
-            watchdog=Watchdog(self.patience), shrinking=False,
+            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered,
         )  # fmt: skip
         for finding in known:
             campaign.know(finding)

@@ -148,6 +148,10 @@ class Target(Protocol):
         DiedOfSavingError where it cannot be done without a save.
         """
 
+    def values(self) -> tuple[object, ...]:
+        """Return the values of the whole live state, in one order as long as there are as many. They are not
+        copied: look at them before the device goes on. Fast; empty where it takes a save to see them."""
+
     def attributes(self) -> dict[str, object]:
         """Return every live attribute by path, also those declared unsaved; slow."""
 

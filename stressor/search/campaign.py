@@ -24,6 +24,7 @@ from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
 from stressor.search.seeded import SeededEngine
 from stressor.search.shrink import shrink_on
+from stressor.search.steering import SteeredEngine
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
@@ -57,6 +58,7 @@ class Campaign:
         shrinking: bool = True,
         tries: int = _BUDGET,
         engine: EngineName = EngineName.SEEDED,
+        steered: bool = True,
     ) -> None:
         self._type = target_type
         self._seed = seed
@@ -65,8 +67,13 @@ class Campaign:
         self._watchdog = watchdog
         self._shrinking = shrinking
         self._tries = tries
-        draws = SeededEngine if engine is EngineName.SEEDED else HypothesisEngine
-        self._engine: Engine = draws(target_type, seed, reset_modes)
+        self._engine: Engine
+        if engine is EngineName.HYPOTHESIS:
+            self._engine = HypothesisEngine(target_type, seed, reset_modes)
+        elif steered and target_type.walks:
+            self._engine = SteeredEngine(target_type, seed, reset_modes, watchdog)
+        else:
+            self._engine = SeededEngine(target_type, seed, reset_modes)
         self.coverage = FieldCoverage(target_type.prefix)
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}

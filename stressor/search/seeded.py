@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from random import Random
+from typing import NamedTuple
 
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Source, Strategy
 from stressor.loop.target import TargetType
@@ -20,7 +21,7 @@ from stressor.search.hypothesis_engine import DURATIONS, values
 from stressor.search.plan import Plan
 from stressor.search.seeds import generator
 
-__all__ = ["SeededEngine"]
+__all__ = ["Draft", "SeededEngine"]
 
 _AT_FIRST = 16  # values drawn from an author's strategy before it is used
 _GROWING = {100: 48, 1_000: 192}  # and further ones, which depend on the seed, at its 100th ... use
@@ -34,6 +35,15 @@ _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject 
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
 _EPOCH = 128  # plans after which these are drawn anew
+
+
+class Draft(NamedTuple):
+    """Operations that are not cut into batches yet, for each the index of its kind, and the generator that
+    the rest of the plan is drawn from."""
+
+    operations: list[Operation]
+    kinds: list[int]
+    random: Random
 
 
 class SeededEngine:
@@ -62,26 +72,37 @@ class SeededEngine:
     def _each_by_weight(self) -> list[_Kind]:
         return [kind for kind in self._drawable for _ in range(kind.times)]
 
-    def plan(self, index: int) -> Plan:
-        """Return plan `index`."""
-        random = generator(self._seed, self._name, "plan", index)
+    def plan(self, index: int, draft: Draft | None = None) -> Plan:
+        """Return plan `index`, or one of what is in a `draft` for it."""
+        draft = draft or self.draft(index)
+        batches = self._cut(draft.random, draft.operations)
+        return self.assemble(draft, self._opened(batches, index), index)
+
+    def draft(self, index: int, candidate: int = 0, length: int = 0) -> Draft:
+        """Return the operations of plan `index`; those of another `candidate` for it are others. Without a
+        `length` they are as many as is drawn."""
+        random = generator(self._seed, self._name, "plan", index, *[candidate] * bool(candidate))
         if index // _EPOCH != self._epoch:
             self._epoch = index // _EPOCH
             for kind in self._kinds:
                 kind.enter(self._epoch)
         # the first ones are short: what is plainly wrong shows in milliseconds
-        length = _LENGTHS[index if index < 2 else int(random.random() * len(_LENGTHS))]
-        operations, kinds = self._operations(random, length, uniform=index % 4 == 0)
-        batches = self._cut(random, operations)
-        if self._opening:
-            batches = self._opened(batches, index)
-        counts = Counter(kinds)
+        length = length or _LENGTHS[index if index < 2 else int(random.random() * len(_LENGTHS))]
+        return Draft(*self._operations(random, length, uniform=(index + candidate) % 4 == 0), random)
+
+    def assemble(
+        self, draft: Draft, batches: tuple[tuple[Operation, ...], ...], index: int, order: Sequence[ResetMode] = ()
+    ) -> Plan:
+        """Return the plan with a draft's operations cut into `batches`. The first schedule begins with the first
+        of the modes in `order`, the second with the second, and so on."""
+        random = draft.random
+        counts = Counter(draft.kinds)
         drawn = tuple(map(counts.get, range(len(self._kinds)), repeat(0)))
         cycles = self._plain
         if ResetMode.DONOR in cycles:
             cycles = cycles | {ResetMode.DONOR: Cycle(ResetMode.DONOR, self._donor(random))}
         count = len(self._modes)
-        turns = [cycles[mode] for mode in self._modes] * (len(batches) // count + 2)
+        turns = [cycles[mode] for mode in order or self._modes] * (len(batches) // count + 2)
         schedules = [turns[first : first + len(batches) - 1] for first in range(count)]
         if self._damages and len(batches) > 1:
             schedule = schedules[index % count]
@@ -120,6 +141,8 @@ class SeededEngine:
         self, batches: tuple[tuple[Operation, ...], ...], index: int
     ) -> tuple[tuple[Operation, ...], ...]:
         """Put what is asked after each cycle in front; the first plan begins with a cycle on nothing."""
+        if not self._opening:
+            return batches
         first, *others = ((), *batches) if index == 0 else batches
         return (first, *[self._opening + batch for batch in others])
 

@@ -239,6 +239,9 @@ class InProcessTarget:
     def examine(self) -> bytes:
         return self._digest(self.device)
 
+    def values(self) -> tuple[object, ...]:
+        return self._binding.live.values(self.device)
+
     def attributes(self) -> dict[str, object]:
         return self._binding.live.attributes(self.device)
 

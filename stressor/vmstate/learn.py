@@ -21,7 +21,7 @@ from stressor.vmstate.graph import (
     without_indexes,
 )
 
-__all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
+__all__ = ["Changed", "DigestLearner", "ScribbleLearner", "ValuesLearner"]
 
 _FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
 
@@ -32,6 +32,8 @@ class Changed(Exception):
 
 class DigestLearner:
     """Writes the source of a digest function for the graph that one object has now."""
+
+    _name = "digest"
 
     def __init__(self, unsaved: frozenset[str]) -> None:
         self._unsaved = unsaved
@@ -44,9 +46,10 @@ class DigestLearner:
         """Return the function for the graph that `root` has now; it raises `Changed` for another."""
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        return self._compiled(
-            "digest", f"return dumps(({' '.join(value + ',' for value in self._values)}), 2)"
-        )
+        return self._compiled(self._name, f"return {self._result(''.join(f'{value}, ' for value in self._values))}")
+
+    def _result(self, values: str) -> str:
+        return f"dumps(({values}), 2)"
 
     def _compiled(self, name: str, *last: str) -> Callable[[Any], Any]:
         body = "".join(f"    {line}\n" for line in (*self._lines, *last))
@@ -150,6 +153,15 @@ class DigestLearner:
             if attributes is not None and name in attributes:
                 expression = f"{holder}[{name!r}]"
             self._value(dot + name, expression, inner)
+
+
+class ValuesLearner(DigestLearner):
+    """Writes the source of a function that returns the values that a digest is made of."""
+
+    _name = "values"
+
+    def _result(self, values: str) -> str:
+        return f"({values})"
 
 
 class ScribbleLearner(DigestLearner):

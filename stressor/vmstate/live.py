@@ -28,12 +28,14 @@ from stressor.vmstate.graph import (
     values,
     without_indexes,
 )
-from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
+from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner, ValuesLearner
 
 __all__ = ["LiveState", "same", "without_indexes"]
 
 _SCRIBBLERS: Final = 256  # choices of subsections for which that function is kept
 _STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[([^\]]*)\]")
+_OTHERS: Final = (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError)
+"""What a learnt function raises for an object of another graph."""
 _SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
 
 
@@ -46,6 +48,7 @@ class LiveState:
     def __init__(self, unsaved: Collection[str] = ()) -> None:
         self._unsaved = frozenset(unsaved)
         self._digests: list[Callable[[Any], Any]] = []
+        self._values: list[Callable[[Any], Any]] = []
         self._scribblers: dict[frozenset[str], Callable[[Any], Any]] = {}
 
     def digest(self, root: object) -> bytes:
@@ -53,7 +56,7 @@ class LiveState:
         for digest in self._digests:
             try:
                 return digest(root)  # type: ignore[no-any-return]
-            except (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError):
+            except _OTHERS:
                 continue
         learnt = DigestLearner(self._unsaved).learn(root)
         self._digests = [learnt, *islice(self._digests, _SHAPES - 1)]
@@ -61,6 +64,18 @@ class LiveState:
             return learnt(root)  # type: ignore[no-any-return]
         except ValueError:  # something marshal cannot write; names can still be compared
             return repr(list(self.attributes(root, unsaved=False).items())).encode()
+
+    def values(self, root: object) -> tuple[object, ...]:
+        """Return what a digest is made of, in one order as long as the object graph stays the same.
+        Containers are those of the object itself, where they need not be sorted."""
+        for values_of in self._values:
+            try:
+                return values_of(root)  # type: ignore[no-any-return]
+            except _OTHERS:
+                continue
+        learnt = ValuesLearner(self._unsaved).learn(root)
+        self._values = [learnt, *islice(self._values, _SHAPES - 1)]
+        return learnt(root)  # type: ignore[no-any-return]
 
     def attributes(self, root: object, *, unsaved: bool = True) -> dict[str, object]:
         """Return each value by its path, in the order of definition; slow, for reports."""
@@ -147,7 +162,7 @@ class LiveState:
             try:
                 scribble(root)
                 return
-            except (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError):
+            except _OTHERS:
                 pass
         scribble = ScribbleLearner(self._unsaved | keep).learn(root)
         if len(self._scribblers) < _SCRIBBLERS:

@@ -29,7 +29,7 @@ class Unreachable(Device):
     @io.on_write
     def write(self, offset: int, width: int, value: int) -> None:
         Unreachable.writes += 1
-        if Unreachable.writes > 5_000:
+        if Unreachable.writes > 20_000:
             raise TargetError("the cable is unplugged")
         setattr(self, ("kept", "lost")[offset], value)
 

@@ -284,6 +284,9 @@ class QemuTarget:
     def _left_out(self) -> Collection[str]:
         return {*self.repairs, *self._excluded, *self._assigned}
 
+    def values(self) -> tuple[object, ...]:
+        return ()
+
     def attributes(self) -> dict[str, object]:
         self._as_reset()
         return self._known(self._view.attributes(self._machine.named()[1]))

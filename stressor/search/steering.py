@@ -1,0 +1,246 @@
+"""Steers a search towards states that no save point has seen.
+
+For each plan several drafts are drawn, each with another mix of operations, and one that goes on from where
+the last good one led. A scout, a device of its own, runs them: to run forty operations costs as much as one cycle. The
+draft that leads to the newest states for its length becomes the plan, and its save points lie there. What counts is the
+live state, not what is saved of it: a forgotten field is one of those that have to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from copy import copy
+from itertools import pairwise
+from typing import Final
+
+from stressor.errors import TargetError
+from stressor.loop.target import TargetType
+from stressor.loop.trace import Operation, ResetMode
+from stressor.loop.watchdog import Hung, Watchdog
+from stressor.search.plan import Plan
+from stressor.search.seeded import Draft, SeededEngine
+
+__all__ = ["SteeredEngine"]
+
+_DRAFTS: Final = 4
+"""Drafts that a plan is chosen from."""
+_LENGTH: Final = 128
+"""Operations in a draft."""
+_AHEAD: Final = 192
+"""Operations of the last good draft that another one goes on from."""
+_STEP: Final = 4
+"""Operations between two looks at a small state."""
+_LARGE: Final = 256
+"""Values in a state that is looked at half as often."""
+_MOST_POINTS: Final = 6
+"""Save points in a steered plan; the first plan has one, the second two, and so on."""
+_BEHIND: Final = 24
+"""Operations behind the last save point."""
+_BY_CHANCE: Final = 4
+"""One plan of so many is not steered."""
+_LONGEST_PAUSE: Final = 64
+"""Plans without steering when it finds nothing new any more."""
+
+_FIELD: Final = 100
+_BIT: Final = 4
+_MOST_BITS: Final = 16
+_COMBINATION: Final = 1
+_MOST_COMBINATIONS: Final = 1 << 16
+"""Combinations that are remembered; then they do not count any more."""
+_LENGTHS: Final = 32
+"""Bits of a mask that stand for lengths of a container."""
+_SEQUENCES: Final = (bytes, bytearray, list, tuple)
+
+_ORDER: Final = (ResetMode.IN_PLACE, ResetMode.POISON, ResetMode.FRESH, ResetMode.DONOR)
+"""The reset modes, those first that most losses show in."""
+
+Moved = dict[int, int]
+"""Which values of a state differ from those of a new device, and in which bits."""
+
+
+class SteeredEngine:
+    """Draws plans for one target, most of them steered. Plan i depends on the seed, the target, and the plans
+    before it; they have to be asked for in order.
+
+    `watchdog` ends what a scout hangs in.
+    """
+
+    def __init__(
+        self, target_type: TargetType, seed: int, reset_modes: Sequence[ResetMode], watchdog: Watchdog
+    ) -> None:
+        self._type = target_type
+        self._engine = SeededEngine(target_type, seed, reset_modes)
+        self._order = [mode for mode in _ORDER if mode in reset_modes]
+        self._watchdog = watchdog
+        self._seen: dict[int, _Seen] = {}
+        self._good: Draft | None = None
+        self._died = False
+        self._pause = 0
+        self._next = 0
+
+    def exclude(self, label: str) -> bool:
+        """Leave the kind with this label out of further plans; return whether any other is left."""
+        self._good = None
+        return self._engine.exclude(label)
+
+    def plan(self, index: int) -> Plan:
+        """Return plan `index`."""
+        if index < self._next or index % _BY_CHANCE == _BY_CHANCE - 1:
+            return self._engine.plan(index)
+        draft, points = self._chosen(index)
+        news = False
+        for _, size, moved in points:
+            news |= self._seen[size].gain(moved) > _COMBINATION
+            self._seen[size].add(moved)
+        self._pause = 0 if news else min(_LONGEST_PAUSE, 2 * self._pause + 1)
+        self._next = index + 1 + self._pause
+        if draft is None or not points:
+            return self._engine.plan(index, draft)
+        self._good = draft if news else self._good
+        places = sorted(place for place, _, _ in points)
+        end = places[-1] + _BEHIND
+        operations = draft.operations[:end]
+        batches = tuple(tuple(operations[start:stop]) for start, stop in pairwise((0, *places, end)))
+        return self._engine.assemble(draft._replace(kinds=draft.kinds[:end]), batches, index, self._order)
+
+    def _chosen(self, index: int) -> tuple[Draft | None, list[_Point]]:
+        """Return the best draft and its save points; no draft when there is nothing new in any, and no save points
+        for the first one that a device dies of, which is worth a plan as it is."""
+        best: tuple[Draft | None, list[_Point]] = None, []
+        highest = 0.0
+        for candidate in range(1, _DRAFTS + 1):
+            draft = self._engine.draft(index, candidate, _LENGTH)
+            if candidate == 1 and self._good is not None:
+                good = self._good
+                draft = Draft(
+                    good.operations[:_AHEAD] + draft.operations, good.kinds[:_AHEAD] + draft.kinds, draft.random
+                )
+            passed = self._scouted(draft.operations)
+            if passed is None:
+                if self._died:
+                    continue
+                self._died = True
+                return draft, []
+            points, gain = self._best(passed, min(_MOST_POINTS, index + 1))
+            worth = gain / (len(points) + len(draft.operations) / 80)
+            if worth > highest:
+                best, highest = (draft, points), worth
+        return best
+
+    def _scouted(self, operations: Sequence[Operation]) -> list[_Point] | None:
+        """Return what states a scout passes, None when it does not come to the end."""
+        passed: list[_Point] = []
+        scout = self._type.open()
+        watchdog = self._watchdog
+        watchdog.inside = True
+        try:
+            at, seen = 0, self._of(scout.values())
+            while at < len(operations):
+                watchdog.beats += 1
+                scout.execute(operations[at : at + seen.step])
+                at = min(at + seen.step, len(operations))
+                values = scout.values()
+                seen = self._of(values)
+                passed.append((at, len(values), seen.moved(values)))
+        except TargetError:
+            raise
+        except (Exception, Hung):
+            return None
+        finally:
+            watchdog.inside = False
+            scout.close()
+        return passed
+
+    def _of(self, values: Sequence[object]) -> _Seen:
+        """Return what was seen of states of this size; the first one of a size counts as that of a new device."""
+        if len(values) not in self._seen:
+            self._seen[len(values)] = _Seen(values)
+        return self._seen[len(values)]
+
+    def _best(self, passed: Sequence[_Point], most: int) -> tuple[list[_Point], int]:
+        """Return up to so many save points that see the most new together, and how much that is."""
+        seen = {size: seen.branch() for size, seen in self._seen.items()}
+        left, total = [*passed], 0
+        points: list[_Point] = []
+        while left and len(points) < most:
+            gain, at = max((seen[size].gain(moved), -at) for at, (_, size, moved) in enumerate(left))
+            if not gain or (points and gain <= _COMBINATION):
+                break
+            point = left.pop(-at)
+            seen[point[1]].add(point[2])
+            points.append(point)
+            total += gain
+        return points, total
+
+
+_Point = tuple[int, int, Moved]
+"""After how many operations a scout was in a state of so many values, and what had moved there."""
+
+
+class _Seen:
+    """What save points saw of states of one size: which bits of which values, and which values together."""
+
+    def __init__(self, values: Sequence[object]) -> None:
+        self._reset = [_kept(value) for value in values]
+        self._bits: Moved = {}
+        self._combinations: set[frozenset[int]] = set()
+        self._earlier: Set[frozenset[int]] = frozenset()
+        size = sum(len(value) if isinstance(value, _SEQUENCES) else 1 for value in self._reset)
+        self.step = _STEP * (1 + size // _LARGE)
+        """Operations from one look at such a state to the next."""
+
+    def branch(self) -> _Seen:
+        """Return another that goes on from here, to be thrown away before this one sees more."""
+        other = copy(self)
+        other._bits = {**self._bits}
+        other._earlier, other._combinations = self._combinations, set()
+        return other
+
+    def moved(self, values: Iterable[object]) -> Moved:
+        """Return what differs from a new device, and how."""
+        return {
+            at: _difference(value, reset)
+            for at, (value, reset) in enumerate(zip(values, self._reset, strict=True))
+            if value != reset
+        }
+
+    def gain(self, moved: Moved) -> int:
+        """Return what a save point would be worth."""
+        gain, bits = 0, self._bits
+        for at, mask in moved.items():
+            seen = bits.get(at)
+            if seen is None:
+                gain += _FIELD
+            new = mask & ~(seen or 0)
+            if new:
+                gain += _BIT * min(_MOST_BITS, new.bit_count())
+        together = frozenset(moved)
+        known = together in self._combinations or together in self._earlier
+        return gain if known or len(self._combinations) >= _MOST_COMBINATIONS else gain + _COMBINATION
+
+    def add(self, moved: Moved) -> None:
+        """Take it as a save point."""
+        for at, mask in moved.items():
+            self._bits[at] = self._bits.get(at, 0) | mask
+        self._combinations.add(frozenset(moved))
+
+
+def _kept(value: object) -> object:
+    """Return a value as it is, and for a container that may change a copy."""
+    if isinstance(value, bytearray):
+        return bytes(value)
+    return [*value] if isinstance(value, list) else value
+
+
+def _difference(value: object, reset: object) -> int:
+    """Return a mask of the bits in which two different values differ; of lists, of the elements, and of what is
+    no number, one for each way to be set."""
+    if isinstance(value, int) and isinstance(reset, int):
+        return value ^ reset
+    if isinstance(value, _SEQUENCES) and isinstance(reset, _SEQUENCES):
+        if len(value) != len(reset):
+            return 1 << len(value).bit_length()
+        if isinstance(value, bytes | bytearray) and isinstance(reset, bytes | bytearray):
+            return (int.from_bytes(value) ^ int.from_bytes(reset)) << _LENGTHS
+        return sum(1 << at for at, (one, other) in enumerate(zip(value, reset, strict=True)) if one != other) << _LENGTHS
+    return 2 if value is None else 1
