@@ -18,8 +18,8 @@ from stressor.vmstate.graph import (
     is_object,
     member_names,
     summary,
-    without_indexes,
 )
+from stressor.vmstate.values import without_indexes
 
 __all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
 

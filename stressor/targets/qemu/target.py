@@ -326,7 +326,7 @@ class QemuTarget:
         unsaved = NOT_REPEATING if without_indexes(attribute) in self._excluded else None
         return FieldInfo(attribute, unsaved, None, 0)
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
         devices = snapshot.board
         stream = self._machine.parse(devices) if isinstance(devices, bytes) else None
         if stream is None:
