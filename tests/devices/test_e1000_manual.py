@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from devices.e1000 import E1000, RECEIVE_BUFFERS, RECEIVE_RING, SEND_RING
+from devices.e1000 import E1000
+from devices.e1000_driver import RECEIVE_BUFFERS, RECEIVE_RING, SEND_RING
 from devices.e1000_transmit import checksum
 
 ICR, ITR, ICS, IMS, RDTR, RADV, TIDV = 0xC0, 0xC4, 0xC8, 0xD0, 0x2820, 0x282C, 0x3820
