@@ -143,7 +143,8 @@ class Transmitter(Receiver):
             and (self.segmenting or command & END or not extended)
         ):
             self.tag = 0x10000 | special
-        self._gather(self.fetch(address, length))
+        if address + length <= self.ram.size:  # nothing answers to a buffer beyond memory
+            self._gather(self.fetch(address, length))
         if not command & END:
             return
         if not extended and command & CHECKSUM:
