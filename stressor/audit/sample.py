@@ -72,8 +72,8 @@ class Sample:
                     seen, kept, at_reset = ever[place.offset : place.end], always[place.offset : place.end], reset.of(place)
                     for index in _not_zero(place.size, seen, kept, at_reset):
                         here = slice(index * place.size, (index + 1) * place.size)
-                        one, both_, first = (int.from_bytes(part[here]) for part in (seen, kept, at_reset))
-                        bits = (one ^ both_) | (one & ~first) | (first & ~both_)
+                        one, every, first = (int.from_bytes(part[here]) for part in (seen, kept, at_reset))
+                        bits = (one ^ every) | (one & ~first) | (first & ~every)
                         if bits:
                             moves.add(place.path_of(index), bits)
                         if one.bit_length() > moves.highest.get(name, -1) + 1:
