@@ -15,6 +15,7 @@ from typing import Final
 import hypothesis.strategies as st
 
 import stressor.vmstate as vm
+from devices.e1000_driver import FRAMES, Driver
 from devices.e1000_eeprom import (
     PHY_READABLE,
     PHY_RESET,
@@ -27,7 +28,7 @@ from devices.e1000_eeprom import (
 from devices.e1000_pci import PCI_STATE, PciFunction
 from devices.e1000_receive import RXT0
 from devices.e1000_registers import CLEARED, NAMES, SAVED, SIZE, WRITABLE
-from devices.e1000_transmit import CONTEXT_STATE, TXDW, Transmitter
+from devices.e1000_transmit import CONTEXT_STATE, TXDW
 from stressor.device import Device, Line, Memory, Region, Timer, operation
 
 __all__ = ["E1000"]
@@ -51,13 +52,8 @@ MDAC, LSC = 0x200, 0x04
 AUTONEGOTIATE, RESTART, NEGOTIATED, ACKNOWLEDGED = 0x1000, 0x0200, 0x20, 0x4000
 DELAY_UNIT, THROTTLE_UNIT = 1024, 256  # ns, 13.4.30 and 13.4.18
 
-# Where the operations for whole frames put things
-SEND_RING, RECEIVE_RING, SEND_BUFFERS, RECEIVE_BUFFERS = 0x1000, 0x1100, 0x2000, 0x6000
-RING, BUFFER = 8, 0x800
-FRAMES: Final = st.binary(min_size=14, max_size=80)
 
-
-class E1000(Transmitter, Device):
+class E1000(Driver, Device):
     """The card. A frame that it sends comes out; one from the wire is given to `receive`."""
 
     state = vm.Description(
@@ -137,7 +133,7 @@ class E1000(Transmitter, Device):
     )  # fmt: skip
 
     mmio = Region(size=SIZE, widths=(4,), registers=NAMES)
-    config = Region(size=256, widths=(1, 2, 4))
+    config = Region(size=256, widths=(1, 2, 4), registers={0x04: "command", 0x10: "bar0", 0x14: "bar1", 0x3C: "line"})
     ram = Memory(MEMORY)
     interrupt = Line()  # INTA#, 1 while asserted
 
@@ -176,9 +172,6 @@ class E1000(Transmitter, Device):
 
     def _reset_phy(self) -> None:
         self.phy = [PHY_RESET.get(number, 0) for number in range(32)]
-
-    def masters_bus(self) -> bool:
-        return self.pci.masters_bus
 
     def emit(self, frame: bytes) -> None:
         self.send(frame)
@@ -358,79 +351,6 @@ class E1000(Transmitter, Device):
     def receive(self, frame: bytes) -> bool:
         """A frame comes in from the wire, without its CRC; returns whether it was stored."""
         return self.take_frame(frame)
-
-    @operation(
-        control=st.integers(0, 0xFFFF),
-        looped=st.booleans(),
-        tagged=st.booleans(),
-        strip=st.booleans(),
-    )
-    def set_up(self, control: int, looped: bool, tagged: bool, strip: bool) -> None:
-        """The driver gives the card both rings; `control` is for the filter and the threshold of RCTL."""
-        self.pci.write(4, 2, 7)
-        for number in range(RING):
-            self._empty(number)
-        for at, value in (
-            (RCTL, 0), (TCTL, 0), (CTRL, 0x0014_0240 | tagged << 30),
-            (0x2800, RECEIVE_RING), (0x2804, 0), (0x2808, 16 * RING), (0x2810, 0), (RDT, RING - 1),
-            (0x3800, SEND_RING), (0x3804, 0), (0x3808, 16 * RING), (0x3810, 0), (TDT, 0),
-            (RCTL, 0x8002 | control & 0x3318 | looped << 6 | strip << 26), (TCTL, 0x000A),
-        ):  # fmt: skip
-            self._write(at, 4, value)
-
-    @operation
-    def give_back(self) -> None:
-        """The driver gives all receive buffers back."""
-        for number in range(RING):
-            self._empty(number)
-        self._write(RDT, 4, (self.rdh - 1) % RING)
-
-    def _empty(self, number: int) -> None:
-        buffer = RECEIVE_BUFFERS + number * BUFFER
-        self.ram.store(RECEIVE_RING + 16 * number, struct.pack("<QQ", buffer, 0))
-
-    @operation(
-        frame=FRAMES,
-        command=st.sampled_from([0x09, 0x08, 0x49, 0x89, 0x0D]),
-        special=st.integers(0, 0xFFFF),
-    )
-    def send_legacy(self, frame: bytes, command: int, special: int) -> None:
-        """A legacy descriptor, 3.3.3."""
-        self._add(len(frame) | command << 24, 14 << 8, special, frame)
-
-    @operation(
-        tcp=st.integers(0, 1),
-        ip=st.integers(0, 1),
-        mss=st.integers(1, 40),
-        cut=st.booleans(),
-        payload=st.integers(0, 80),
-    )
-    def set_context(self, tcp: int, ip: int, mss: int, cut: bool, payload: int) -> None:
-        """A context descriptor, 3.3.6, for IP behind an Ethernet header."""
-        header = 54 if tcp else 42
-        lower = payload | (0x28 | tcp | ip << 1 | cut << 2) << 24
-        packed = struct.pack(
-            "<BBHBBHIBBH", 14, 24, 33, 34, 50 if tcp else 0, 0, lower, 0, header, mss
-        )
-        self._put(packed)
-
-    @operation(
-        frame=FRAMES, command=st.sampled_from([0x09, 0x0D, 0x0C, 0x08, 0x49, 0x4C, 0x8D]),
-        options=st.integers(0, 3), special=st.integers(0, 0xFFFF),
-    )  # fmt: skip
-    def send_data(self, frame: bytes, command: int, options: int, special: int) -> None:
-        """A data descriptor, 3.3.7: with 4 in the command it is cut."""
-        self._add(len(frame) | 1 << 20 | (command | 0x20) << 24, options << 8, special, frame)
-
-    def _add(self, lower: int, upper: int, special: int, data: bytes) -> None:
-        buffer = SEND_BUFFERS + self.tdt % RING * BUFFER
-        self.ram.store(buffer, data)
-        self._put(struct.pack("<QIHH", buffer, lower, upper, special))
-
-    def _put(self, descriptor: bytes) -> None:
-        tail = self.tdt % RING
-        self.ram.store(SEND_RING + 16 * tail, descriptor)
-        self._write(TDT, 4, (tail + 1) % RING)
 
     @operation(bits=st.lists(st.integers(0, 7), min_size=1, max_size=60))
     def clock_eeprom(self, bits: list[int]) -> int:

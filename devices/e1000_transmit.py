@@ -98,9 +98,11 @@ class Transmitter(Receiver):
         if not self.tctl & ENABLE or not self.masters_bus():
             return
         causes, delayed = TXQE, False
-        for _ in range(self.tdlen // DESCRIPTOR):  # a tail beyond the ring is never met
-            place = (self.tdbah << 32 | self.tdbal) + DESCRIPTOR * self.tdh
-            if self.tdh == self.tdt or place + DESCRIPTOR > self.ram.size:
+        base, count = self.tdbah << 32 | self.tdbal, self.tdlen // DESCRIPTOR
+        head, tail = self.tdh, self.tdt
+        for _ in range(count):  # a tail beyond the ring is never met
+            place = base + DESCRIPTOR * head
+            if head == tail or place + DESCRIPTOR > self.ram.size:
                 break
             descriptor = self.fetch(place, DESCRIPTOR)
             self._describe(descriptor)
@@ -111,7 +113,8 @@ class Transmitter(Receiver):
                     delayed = True
                 else:
                     causes |= TXDW
-            self.tdh = self.tdh + 1 if (self.tdh + 1) * DESCRIPTOR < self.tdlen else 0
+            head = head + 1 if head + 1 < count else 0
+        self.tdh = head
         self.transmitted(causes, delayed)
 
     def transmitted(self, causes: int, delayed: bool) -> None:
@@ -140,7 +143,8 @@ class Transmitter(Receiver):
             and (self.segmenting or command & END or not extended)
         ):
             self.tag = 0x10000 | special
-        self._gather(self.fetch(address, length))
+        if address + length <= self.ram.size:  # nothing answers to a buffer beyond memory
+            self._gather(self.fetch(address, length))
         if not command & END:
             return
         if not extended and command & CHECKSUM:

@@ -18,7 +18,7 @@ from typing import ClassVar, Final
 import hypothesis.strategies as st
 
 import stressor.vmstate as vm
-from devices.ps2 import PS2Keyboard, PS2Mouse
+from devices.ps2 import SELECT_SET, PS2Keyboard, PS2Mouse
 from stressor.device import Device, Line, Region, operation
 from stressor.machine import Machine, part
 
@@ -311,3 +311,9 @@ class PS2Machine(Machine):
         self.connect(self.keyboard.ready, self.controller.keyboard_ready)
         self.connect(self.mouse.ready, self.controller.mouse_ready)
         self.connect(self.controller.translates, self.keyboard.translating)
+
+    @operation(number=st.integers(1, 3))
+    def select_set(self, number: int) -> None:
+        """The processor has the keyboard send one of its three sets of codes."""
+        for byte in (SELECT_SET, number):
+            self.controller._write(DATA, 1, byte)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import hypothesis.strategies as st
+
 import stressor.vmstate as vm
 from stressor.device import Device, Line, Region, operation
 from stressor.machine import Machine, part
@@ -235,6 +237,18 @@ class I8259(Device):
         else:
             self._end(value >> 5, value & 7)
         self._update()
+
+    @operation(vector=st.integers(0, 31), single=st.booleans(), mode=st.sampled_from((None, 0x01, 0x03, 0x11, 0x13)))
+    def initialize(self, vector: int, single: bool, mode: int | None) -> None:
+        """The four command words, or three without a `mode` (ICW4), or one less for a `single` controller."""
+        self._write(0, 1, ICW1 | single * SINGLE | (ICW4_NEEDED if mode is not None else 0))
+        for word in (vector << 3, *(() if single else (4,)), *(() if mode is None else (mode,))):
+            self._write(1, 1, word)
+
+    @operation(special=st.sampled_from((0, 2, 3)), poll=st.booleans(), reads=st.sampled_from((0, 2, 3)))
+    def operate(self, special: int, poll: bool, reads: int) -> None:
+        """OCW3: the special mask, a poll, and which register is read; 2 clears, 3 sets, 0 leaves."""
+        self._write(0, 1, OCW3 | special << 5 | poll * POLL | reads)
 
     def _operate(self, value: int) -> None:
         if value & POLL:

@@ -23,6 +23,8 @@ from stressor.targets.model import Model
 __all__ = ["Audit", "Outcome", "audit", "canary"]
 
 _CANARIES = 3
+_EQUIVALENT = 0.1
+"""Share of the cycles for what is declared equivalent: nothing is expected of it."""
 _IN_STREAM = (Loss.AT_RESET, Loss.TRUNCATED, Loss.SWAPPED, Loss.ELEMENT)
 
 
@@ -126,7 +128,7 @@ def _outcome(
     if mutant.loss in _IN_STREAM and not catalogue.moved(mutant) and not mutant.other:
         # the same plans with the same bytes: there is no need to run them
         return Outcome(mutant, None, False, hunter.cycles, _NEVER_MOVED, equivalent)
-    hunt = hunter.first(lossy, known)
+    hunt = hunter.first(lossy, known, share=_EQUIVALENT if equivalent else 1)
     if hunt.finding is not None:
         right = catalogue.right_names(mutant, lossy)
         return Outcome(mutant, hunt.finding, names(hunt.finding, right), hunt.cycles, "", equivalent)

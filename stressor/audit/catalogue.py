@@ -18,7 +18,7 @@ from stressor.search.seeds import generator
 from stressor.targets.binding import DeviceBinding
 from stressor.targets.group import GroupBinding
 from stressor.targets.model import Model
-from stressor.vmstate.live import same, without_indexes
+from stressor.vmstate.values import differing, names_of, without_indexes
 from stressor.vmstate.without import hooks_of, subsections_of
 
 __all__ = ["Catalogue"]
@@ -47,7 +47,7 @@ class Catalogue:
         self._seed = seed
         self._places = Places()
         target = model.open()
-        self._live = {without_indexes(attribute) for attribute in target.attributes()}
+        self._live = names_of(target.attributes())
         self._reset = reset_bytes(target, model.prefix, self._places)
         self._moves = sample.moves(target, self._places, self._reset)
         self._layouts = sample.layouts(target, self._places)
@@ -152,12 +152,10 @@ class Catalogue:
                 bad.load(snapshot)
             except StreamError:
                 continue
-            right, wrong = good.attributes(), bad.attributes()
-            for attribute in right.keys() | wrong.keys():
-                if not same(right.get(attribute), wrong.get(attribute)):
-                    info = good.field(attribute)
-                    name = info.path if info.path is not None else info.name or attribute
-                    found.add(without_indexes(self._model.prefix + name))
+            for attribute in differing(good.attributes(), bad.attributes()):
+                info = good.field(attribute)
+                name = info.path if info.path is not None else info.name or attribute
+                found.add(without_indexes(self._model.prefix + name))
         return frozenset(found)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, Protocol
 
 from stressor.audit.mutant import Loss, Mutant
-from stressor.audit.places import Place
+from stressor.audit.places import AtReset, Place, Where
 from stressor.loop.target import Snapshot
 from stressor.vmstate.live import without_indexes
 
-__all__ = ["Edit", "StreamEdit", "Where", "edit_of"]
+__all__ = ["Edit", "StreamEdit", "edit_of"]
 
-Where: TypeAlias = Mapping[str, list[Place]]
 _LAYOUTS: Final = 4096
 
 
@@ -47,10 +46,9 @@ class StreamEdit:
         return edited
 
 
-def edit_of(mutant: Mutant, reset: Mapping[str, bytes], bit: int) -> StreamEdit:
+def edit_of(mutant: Mutant, reset: AtReset, bit: int) -> StreamEdit:
     """Return what a mutant does to a stream.
 
-    `reset` has the saved bytes that elements have after a reset, by path; zeros where there are none.
     `bit` is the one that is cut off, counted from the lowest.
     """
     field = without_indexes(mutant.field)
@@ -77,9 +75,9 @@ def _element(places: Iterable[Place], path: str) -> list[Place]:
 
 
 def _replacing(
-    places: Iterable[Place], reset: Mapping[str, bytes]
+    places: Iterable[Place], reset: AtReset
 ) -> Callable[[bytes], bytes] | None:
-    pieces = [(place.offset, place.end, _reset(place, reset)) for place in places]
+    pieces = [(place.offset, place.end, reset.of(place)) for place in places]
 
     def change(data: bytes) -> bytes:
         edited = bytearray(data)
@@ -88,11 +86,6 @@ def _replacing(
         return bytes(edited)
 
     return change if pieces else None
-
-
-def _reset(place: Place, reset: Mapping[str, bytes]) -> bytes:
-    nothing = bytes(place.size)
-    return b"".join(reset.get(path, nothing)[-place.size :] for path in place.paths())
 
 
 def _clearing(places: Iterable[Place], bit: int) -> Callable[[bytes], bytes] | None:

@@ -2,7 +2,7 @@
 
     [[equivalent]]
     target = "i8257"
-    mutant = "* dma/0.dshift"      # as the table prints it, or a list; * and ? stand for anything
+    mutant = "* dma/0.dshift"      # loss and field as the table prints them, or a list; * and ? stand for anything
     reason = "the part has no such register: QEMU's field is never written"
 """
 
@@ -31,10 +31,10 @@ class Equivalent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     mutant: str | list[str]
     reason: str
 
-    def covers(self, target: str, mutant: Mutant) -> bool:
-        """Return whether it is about this mutant."""
+    def covers(self, target: str, mutant: str) -> bool:
+        """Return whether it is about what the table calls this."""
         patterns = [self.mutant] if isinstance(self.mutant, str) else self.mutant
-        return _fits(self.target, target) and any(_fits(pattern, str(mutant)) for pattern in patterns)
+        return _fits(self.target, target) and any(_fits(pattern, mutant) for pattern in patterns)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,8 +63,13 @@ def read_equivalents(file: Path) -> list[Equivalent]:
 
 
 def reason_for(entries: Sequence[Equivalent], target: str, mutant: Mutant) -> str:
-    """Return why a mutant is equivalent, "" when nobody says so."""
-    return next((entry.reason for entry in entries if entry.covers(target, mutant)), "")
+    """Return why a mutant is equivalent, "" when nobody says so. A swap is only when both fields are."""
+    reasons = [
+        next((entry.reason for entry in entries if entry.covers(target, f"{mutant.loss} {field}")), "")
+        for field in (mutant.field, mutant.other)
+        if field
+    ]
+    return reasons[0] if all(reasons) else ""
 
 
 def _fits(pattern: str, text: str) -> bool:

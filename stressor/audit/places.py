@@ -1,18 +1,20 @@
 """Where the fields of a target lie in its saved bytes.
 
-Naming every byte of a large device takes a tenth of a second and more, so it is done once for each layout.
+Naming every piece takes a while, so it is done once for each layout.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from stressor.loop.saved import is_buffer
 from stressor.loop.target import SavedField, Snapshot
-from stressor.vmstate.live import without_indexes
+from stressor.vmstate.values import without_indexes
 
-__all__ = ["Naming", "Place", "Places"]
+__all__ = ["AtReset", "Naming", "Place", "Places", "Where"]
 
 _NO_VALUES: Final = frozenset(("header", "footer", "count", "marker", "null", "subsection", "unused"))
 """Kinds that say how the others lie, or nothing."""
@@ -36,17 +38,63 @@ class Place(NamedTuple):
 
     def paths(self) -> Iterator[str]:
         """Yield the path of each element."""
-        yield self.path
-        if self.elements > 1:
-            head, first, tail = _parted(self.path)
-            for index in range(first + 1, first + self.elements):
-                yield f"{head}[{index}]{tail}"
+        if self.elements == 1:
+            yield self.path
+            return
+        head, first, tail = _parted(self.path)
+        for index in range(first, first + self.elements):
+            yield f"{head}[{index}]{tail}"
+
+    def path_of(self, element: int) -> str:
+        """Return the path of one element, counted from 0."""
+        if not element:
+            return self.path
+        head, first, tail = _parted(self.path)
+        return f"{head}[{first + element}]{tail}"
+
+
+Where: TypeAlias = Mapping[str, list[Place]]
+
+
+class AtReset:
+    """The saved bytes of a new device: `where` its fields lie in `data`. `apart` has, by path, the bytes of
+    elements that do not travel then; of others they are zeros."""
+
+    def __init__(self, data: bytes, where: Where, apart: Mapping[str, bytes]) -> None:
+        self._apart = apart
+        self._data = data
+        self._where = where
+        self._known = {
+            (place.path, place.size, place.elements): data[place.offset : place.end]
+            for places in where.values()
+            for place in places
+        }
+
+    def of(self, place: Place) -> bytes:
+        """Return what stands in a place then."""
+        key = place.path, place.size, place.elements
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = b"".join(
+                (self._elements.get(path) or self._apart.get(path, b""))[-place.size :].rjust(place.size, b"\0")
+                for path in place.paths()
+            )
+        return found
+
+    @cached_property
+    def _elements(self) -> dict[str, bytes]:
+        return {
+            path: self._data[place.offset + index * place.size :][: place.size]
+            for places in self._where.values()
+            for place in places
+            for index, path in enumerate(place.paths())
+        }
 
 
 class Naming(Protocol):
     """Names the bytes of a snapshot, as a target does."""
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]: ...
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]: ...
 
 
 class Places:
@@ -60,7 +108,7 @@ class Places:
         key = snapshot.layout, len(snapshot.data)
         found = self._known.get(key)
         if found is None:
-            found = _placed(naming.saved_fields(snapshot))
+            found = _placed(naming.saved_fields(snapshot, whole=True))
             if len(self._known) < _LAYOUTS:
                 self._known[key] = found
         return found
@@ -73,6 +121,9 @@ def _placed(fields: Sequence[SavedField]) -> dict[str, list[Place]]:
             continue
         name = without_indexes(field.path)
         known = places.setdefault(name, [])
+        if is_buffer(field):
+            known.append(Place(field.path, field.kind, field.offset, 1, field.size))
+            continue
         if known and _continues(known[-1], field):
             known[-1] = known[-1]._replace(elements=known[-1].elements + 1)
         else:

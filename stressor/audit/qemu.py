@@ -9,8 +9,8 @@ from typing import TypeGuard
 
 from stressor.audit.edits import Edit, edit_of
 from stressor.audit.mutant import Loss, Mutant
-from stressor.audit.places import Places
-from stressor.audit.sample import Sample, encoded_at
+from stressor.audit.places import AtReset, Places
+from stressor.audit.sample import Sample
 from stressor.loop.target import SavedField, Snapshot, TargetType
 from stressor.loop.trace import ResetMode
 from stressor.search.seeds import generator
@@ -74,7 +74,7 @@ class _Sections:
     def __init__(self, target: LossyQemuTarget) -> None:
         self._target = target
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
         return self._target.sections_of(snapshot.data)
 
 
@@ -99,7 +99,7 @@ class QemuCatalogue:
         try:
             sections = _Sections(target)
             birth = Snapshot(model.birth.devices, len(model.birth.devices), None)
-            self._reset = encoded_at(birth, self._places.of(birth, sections))
+            self._reset = AtReset(birth.data, self._places.of(birth, sections), {})
             self._moves = sample.moves(sections, self._places, self._reset)
             self._fields = [*self._places.of(birth, sections)]
             for _, where in sample.layouts(sections, self._places):

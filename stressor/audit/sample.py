@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import re
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Final
 
-from stressor.audit.edits import Where
-from stressor.audit.places import Naming, Place, Places
+from stressor.audit.places import AtReset, Naming, Place, Places, Where
 from stressor.loop.target import Snapshot, Target
-from stressor.vmstate.live import without_indexes
+from stressor.vmstate.values import without_indexes
 
-__all__ = ["Moves", "Sample", "encoded_at", "reset_bytes"]
+__all__ = ["Moves", "Sample", "reset_bytes"]
 
 _KEPT: Final = 8 << 20
 """Bytes of snapshots that are kept whole."""
+_SET: Final = re.compile(rb"[^\0]+")
 
 
 @dataclass(slots=True)
@@ -58,21 +61,23 @@ class Sample:
                 self.snapshots[data] = snapshot
         return data
 
-    def moves(self, naming: Naming, places: Places, reset: Mapping[str, bytes]) -> Moves:
-        """Return what moved; `reset` has the bytes of each element after a reset, by path."""
+    def moves(self, naming: Naming, places: Places, reset: AtReset) -> Moves:
+        """Return what moved."""
         moves = Moves()
         for either, both, snapshot in self._seen.values():
             size = len(snapshot.data)
             ever, always = either.to_bytes(size), (both & (1 << 8 * size) - 1).to_bytes(size)
             for name, where in places.of(snapshot, naming).items():
-                for path, one, start, end in (each for place in where for each in _elements(place)):
-                    seen, kept = int.from_bytes(ever[start:end]), int.from_bytes(always[start:end])
-                    at_reset = int.from_bytes(reset.get(path, b"")[-one.size :])
-                    bits = (seen ^ kept) | (seen & ~at_reset) | (at_reset & ~kept)
-                    if bits:
-                        moves.add(path, bits)
-                    if seen.bit_length() > moves.highest.get(name, -1) + 1:
-                        moves.highest[name] = seen.bit_length() - 1
+                for place in where:
+                    seen, kept, at_reset = ever[place.offset : place.end], always[place.offset : place.end], reset.of(place)
+                    for index in _not_zero(place.size, seen, kept, at_reset):
+                        here = slice(index * place.size, (index + 1) * place.size)
+                        one, every, first = (int.from_bytes(part[here]) for part in (seen, kept, at_reset))
+                        bits = (one ^ every) | (one & ~first) | (first & ~every)
+                        if bits:
+                            moves.add(place.path_of(index), bits)
+                        if one.bit_length() > moves.highest.get(name, -1) + 1:
+                            moves.highest[name] = one.bit_length() - 1
         return moves
 
     def layouts(self, naming: Naming, places: Places) -> list[tuple[Snapshot, Where]]:
@@ -103,31 +108,26 @@ class Sample:
         return alike | apart
 
 
-def reset_bytes(target: Target, prefix: str, places: Places) -> dict[str, bytes]:
-    """Return the saved bytes of each element of a pristine target, also of fields that do not travel then."""
-    found: dict[str, bytes] = {}
-    for attribute, value in target.attributes().items():
-        path = target.field(attribute).path
-        if path is not None:
-            found[prefix + path] = _encoded(value)
+def reset_bytes(target: Target, prefix: str, places: Places) -> AtReset:
+    """Return the saved bytes of a pristine target, also of fields that do not travel then."""
     snapshot = target.save()
-    return found | encoded_at(snapshot, places.of(snapshot, target))
+    where = places.of(snapshot, target)
+    apart: dict[str, bytes] = {}
+    travels: dict[str, bool] = {}
+    for attribute, value in target.attributes().items():
+        name = without_indexes(attribute)
+        if name not in travels:
+            path = target.field(name).path
+            travels[name] = path is None or prefix + without_indexes(path) in where
+        if not travels[name]:
+            apart[f"{prefix}{target.field(attribute).path}"] = _encoded(value)
+    return AtReset(snapshot.data, where, apart)
 
 
-def encoded_at(snapshot: Snapshot, where: Where) -> dict[str, bytes]:
-    """Return the bytes of each element of a snapshot, by path."""
-    return {
-        path: snapshot.data[start:end]
-        for places in where.values()
-        for place in places
-        for path, _, start, end in _elements(place)
-    }
-
-
-def _elements(place: Place) -> Iterator[tuple[str, Place, int, int]]:
-    for index, path in enumerate(place.paths()):
-        start = place.offset + index * place.size
-        yield path, place, start, start + place.size
+def _not_zero(size: int, *columns: bytes) -> list[int]:
+    """Return which elements of `size` bytes are not zero in all columns."""
+    either = reduce(or_, map(int.from_bytes, columns)).to_bytes(len(columns[0]))
+    return sorted({index // size for found in _SET.finditer(either) for index in range(*found.span())})
 
 
 def _shape(where: list[Place]) -> list[tuple[str, int, int]]:

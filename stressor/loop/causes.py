@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator
 
 from stressor.loop.finding import Cause, FieldChange
 from stressor.loop.ledger import Ledger
 from stressor.loop.plain import text
-from stressor.loop.target import SavedField, Target
+from stressor.loop.saved import Saved
+from stressor.loop.target import Target
 from stressor.vmstate.live import same, without_indexes
 
 __all__ = ["causes"]
 
 
 def causes(
-    subject: Target, changes: Iterable[FieldChange], saved: Mapping[str, SavedField], ledger: Ledger
+    subject: Target, changes: Iterable[FieldChange], saved: Saved, ledger: Ledger
 ) -> Iterator[tuple[Cause, str, FieldChange]]:
     """Yield for the first index of every field that diverged its cause, what tells so, and the change.
 
-    `saved` is what the snapshot that was loaded carries, by path.
+    `saved` is what the snapshot that was loaded carries.
     """
     named: set[str] = set()
-    order = {path: index for index, path in enumerate(saved)}
 
     def lost_first(change: FieldChange) -> tuple[bool, bool, int]:
         # what stands as before the load was lost; lines, and what has a third value, mostly follow from that
         info = subject.field(ledger.attribute(change))
-        place = -1 if info.path is None else order.get(change.path, len(order))
+        field = saved.get(change.path)
+        place = -1 if info.path is None else field.offset if field is not None else sys.maxsize
         return info.output, not same(change.after, change.reset), place
 
     for change in sorted(changes, key=lost_first):

@@ -18,12 +18,13 @@ from stressor.loop.causes import causes
 from stressor.loop.cycle import Checks, damaged_snapshot
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.gate import run_alone
-from stressor.loop.ledger import Attributes, below
+from stressor.loop.ledger import Attributes
 from stressor.loop.plain import output, outputs, plain, section_of, text
+from stressor.loop.saved import Saved
 from stressor.loop.target import Snapshot, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
 from stressor.loop.watchdog import Hung, Watchdog
-from stressor.vmstate.live import same, without_indexes
+from stressor.vmstate.values import same, under, without_indexes
 
 __all__ = ["investigate"]
 
@@ -167,7 +168,7 @@ class _Investigation(Careful):
         reset = subject.pristine_attributes
         if cycle.mode is ResetMode.POISON:
             poisoned = subject.attributes()
-            reset = lambda: dict(poisoned)  # noqa: E731
+            reset = lambda: poisoned  # noqa: E731
         elif not (checks.fresh and self._looks_stale(subject, cycle) and self._stale(subject)):
             self._invariant(subject, "after reset")
         if offered:
@@ -283,7 +284,7 @@ class _Investigation(Careful):
         try:
             return self._run("load", Oracle.LOAD_RESTORES, lambda: subject.load(snapshot))
         except StreamError as error:
-            saved = {field.path: field for field in subject.saved_fields(snapshot)}
+            saved = Saved(subject.saved_fields(snapshot, whole=True))
             field = saved.get(error.path)
             changes = [FieldChange(error.path, field.value if field else ABSENT, ABSENT)]
             detail = error.problem
@@ -344,7 +345,7 @@ class _Investigation(Careful):
     ) -> list[Divergence]:
         """Return a divergence for each field that a load did not bring back."""
         resaved, equal = self._try_save(subject), len(subject.attributes()) - len(changes)
-        saved = {field.path: field for field in subject.saved_fields(snapshot)}
+        saved = Saved(subject.saved_fields(snapshot, whole=True))
         return [
             self._ledger.divergence(
                 oracle, cause, [change, *(other for other in changes if other is not change)], subject,
@@ -356,7 +357,7 @@ class _Investigation(Careful):
     def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> None:
         """Give what diverged its former value, so that it does not hide what comes later."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
-        former = below(was, names)
+        former = under(was, names)
         for target in self._alike:
             target.assign(former)
 

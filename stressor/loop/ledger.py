@@ -7,22 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.operations import Kinds
 from stressor.loop.plain import output, outputs, plain
-from stressor.loop.target import Snapshot, Target, TargetType
+from stressor.loop.saved import Saved, bytes_of, is_buffer
+from stressor.loop.target import SavedField, Snapshot, Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
-from stressor.vmstate.live import same, without_indexes
+from stressor.vmstate.values import differing, same, without_indexes
 
-__all__ = ["Attributes", "Ledger", "below"]
+__all__ = ["Attributes", "Ledger"]
 
 Attributes = Mapping[str, object]
-
-
-def below(attributes: Attributes, names: Collection[str]) -> dict[str, object]:
-    """Return those attributes that are among `names`, which have their indexes dropped."""
-    heads = {name.partition("[")[0] for name in names}  # cheaper, and there may be 200,000 attributes
-    return {
-        path: value for path, value in attributes.items()
-        if path.partition("[")[0] in heads and without_indexes(path) in names
-    }  # fmt: skip
 
 
 class Ledger:
@@ -42,23 +34,20 @@ class Ledger:
     ) -> list[FieldChange]:
         """Return each live attribute that differs, declared unsaved ones left out, in order."""
         changes = []
-        for attribute in (*before, *(name for name in after if name not in before)):
-            old, new = before.get(attribute, ABSENT), after.get(attribute, ABSENT)
-            if old is new or same(old, new):  # most are small numbers, of which there is one object each
-                continue
+        for attribute in differing(before, after):
             info = target.field(attribute)
             if info.unsaved is not None:
                 continue
             path = self._type.prefix + (info.path if info.path is not None else info.name or attribute)
-            at_reset = reset.get(attribute, ABSENT)
+            old, new, at_reset = (values.get(attribute, ABSENT) for values in (before, after, reset))
             changes.append(FieldChange(path, plain(old), plain(new), plain(at_reset), info.width))
             self._attributes[path] = attribute
         return changes
 
     def saved_changes(self, target: Target, one: Snapshot, other: Snapshot) -> list[FieldChange]:
         """Return each saved field that differs; at least one change when the bytes do."""
-        before = {field.path: field for field in target.saved_fields(one)}
-        after = {field.path: field for field in target.saved_fields(other)}
+        first, second = (Saved(target.saved_fields(snapshot, whole=True)) for snapshot in (one, other))
+        before, after = _but_equal(first, second), _but_equal(second, first)
         changes = [
             FieldChange(path, old.value if old else ABSENT, new.value if new else ABSENT, width=(old or new).size)  # type: ignore[union-attr]
             for path in (*before, *(name for name in after if name not in before))
@@ -145,3 +134,13 @@ class Ledger:
     def attribute(self, change: FieldChange) -> str:
         """Return the live attribute behind a change, as far as there is one."""
         return self._attributes.get(change.path, change.path.removeprefix(self._type.prefix))
+
+
+def _but_equal(one: Saved, other: Saved) -> dict[str, SavedField]:
+    """Return the pieces of `one` by path, but buffers that are the same in `other`."""
+    return {
+        field.path: field
+        for piece in one.pieces.values()
+        if not (is_buffer(piece) and piece.path in other.pieces and other.pieces[piece.path].value == piece.value)
+        for field in bytes_of(piece)
+    }

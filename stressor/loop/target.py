@@ -148,11 +148,11 @@ class Target(Protocol):
         DiedOfSavingError where it cannot be done without a save.
         """
 
-    def values(self) -> tuple[object, ...]:
+    def state(self) -> tuple[object, ...]:
         """Return the values of the whole live state, in one order as long as there are as many. They are not
         copied: look at them before the device goes on. Fast; empty where it takes a save to see them."""
 
-    def attributes(self) -> dict[str, object]:
+    def attributes(self) -> Mapping[str, object]:
         """Return every live attribute by path, also those declared unsaved; slow."""
 
     def value(self, attribute: str) -> object:
@@ -168,7 +168,7 @@ class Target(Protocol):
         """Return whether the device, just reset, is as a new one; `pristine` is what `examine` gave
         for one at the beginning. What is `uncleared` does not count."""
 
-    def pristine_attributes(self) -> dict[str, object]:
+    def pristine_attributes(self) -> Mapping[str, object]:
         """Return what `attributes` gives for a new device at this moment."""
 
     def assign(self, values: Mapping[str, object]) -> None:
@@ -181,8 +181,9 @@ class Target(Protocol):
     def field(self, attribute: str) -> FieldInfo:
         """Return what is declared of a live attribute (with or without indexes)."""
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
-        """Name every byte of a snapshot; empty when the target cannot. Paths carry the section."""
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
+        """Name every byte of a snapshot; empty when the target cannot. Paths carry the section. With `whole`
+        a buffer may be one piece, of the kind `buffer`, called as its first byte: naming each takes long."""
 
     def close(self) -> None:
         """Let go of everything that the target started."""

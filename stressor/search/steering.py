@@ -52,7 +52,7 @@ _LENGTHS: Final = 32
 _SEQUENCES: Final = (bytes, bytearray, list, tuple)
 
 _ORDER: Final = (ResetMode.IN_PLACE, ResetMode.POISON, ResetMode.FRESH, ResetMode.DONOR)
-"""The reset modes, those first that most losses show in."""
+"""The reset modes, those first that show most: real values come before poison, which reads worse."""
 
 Moved = dict[int, int]
 """Which values of a state differ from those of a new device, and in which bits."""
@@ -134,12 +134,12 @@ class SteeredEngine:
         watchdog = self._watchdog
         watchdog.inside = True
         try:
-            at, seen = 0, self._of(scout.values())
+            at, seen = 0, self._of(scout.state())
             while at < len(operations):
                 watchdog.beats += 1
                 scout.execute(operations[at : at + seen.step])
                 at = min(at + seen.step, len(operations))
-                values = scout.values()
+                values = scout.state()
                 seen = self._of(values)
                 passed.append((at, len(values), seen.moved(values)))
         except TargetError:

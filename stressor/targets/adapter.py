@@ -163,7 +163,7 @@ class _PlainBinding:
                 return FieldInfo(None, reason, None, 0)
         return FieldInfo(None, None, None, 0)
 
-    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
+    def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
         found = []
         offset = 0
         for line in data.splitlines(keepends=True):

@@ -107,14 +107,14 @@ class DeviceBinding:
             named = attribute
         return FieldInfo(named, unsaved, self.description.declared(path), self.description.width(path))
 
-    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
-        return [*map(SavedField._make, self.section.fields_of(data))]
+    def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
+        return [*map(SavedField._make, self.section.fields_of(data, whole=whole))]
 
     def absent(self, data: bytes, layout: Hashable) -> frozenset[str]:
         found = self._absent.get(layout)
         if found is None:
             length = len(self.prefix)
-            present = {without_indexes(field.path[length:]) for field in self.section.fields_of(data)}
+            present = {without_indexes(field.path[length:]) for field in self.section.fields_of(data, whole=True)}
             found = frozenset(
                 attribute for attribute, field in self._fields.items()
                 if without_indexes(field) not in present and without_indexes(field) + "[]" not in present

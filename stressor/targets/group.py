@@ -113,11 +113,11 @@ class GroupBinding:
         path = None if found.path is None else binding.prefix + found.path
         return found._replace(path=path, unsaved=found.unsaved or unsaved, name=binding.prefix + rest)
 
-    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
+    def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
         return [
             field._replace(offset=field.offset + start)
             for binding, start, end in self._cut(data)
-            for field in binding.saved_fields(data[start:end])
+            for field in binding.saved_fields(data[start:end], whole=whole)
         ]
 
     def absent(self, data: bytes, layout: Any) -> frozenset[str]:

@@ -11,7 +11,8 @@ from stressor.errors import StreamError
 from stressor.loop.target import FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.loop.watchdog import Hung
-from stressor.vmstate.live import LiveState, without_indexes
+from stressor.vmstate.live import LiveState
+from stressor.vmstate.values import names_of
 
 __all__ = ["Binding", "Board", "InProcessTarget"]
 
@@ -86,8 +87,8 @@ class Binding(Protocol):
     def field(self, attribute: str) -> FieldInfo:
         """Return what is declared of a live attribute."""
 
-    def saved_fields(self, data: bytes) -> Sequence[SavedField]:
-        """Name every byte."""
+    def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
+        """Name every byte; with `whole` a buffer may be one piece, called as its first byte."""
 
     def absent(self, data: bytes, layout: Any) -> frozenset[str]:
         """Return the described attributes (no indexes) that these bytes do not carry."""
@@ -239,10 +240,10 @@ class InProcessTarget:
     def examine(self) -> bytes:
         return self._digest(self.device)
 
-    def values(self) -> tuple[object, ...]:
-        return self._binding.live.values(self.device)
+    def state(self) -> tuple[object, ...]:
+        return self._binding.live.state(self.device)
 
-    def attributes(self) -> dict[str, object]:
+    def attributes(self) -> Mapping[str, object]:
         return self._binding.live.attributes(self.device)
 
     def value(self, attribute: str) -> object:
@@ -258,12 +259,11 @@ class InProcessTarget:
         digest = self.examine()
         return digest == pristine or digest == self.pristine()
 
-    def pristine_attributes(self) -> dict[str, object]:
+    def pristine_attributes(self) -> Mapping[str, object]:
         return self._binding.live.attributes(self._create())
 
     def assign(self, values: Mapping[str, object]) -> None:
-        below = {without_indexes(path) for path in values}
-        self._binding.live.assign(self.device, values, below)
+        self._binding.live.assign(self.device, values, names_of(values))
 
     def broken(self) -> str | None:
         return self._binding.broken(self.device)
@@ -271,8 +271,8 @@ class InProcessTarget:
     def field(self, attribute: str) -> FieldInfo:
         return self._binding.field(attribute)
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
-        return self._binding.saved_fields(snapshot.data)
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
+        return self._binding.saved_fields(snapshot.data, whole=whole)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -18,10 +18,10 @@ from stressor.vmstate.graph import (
     is_object,
     member_names,
     summary,
-    without_indexes,
 )
+from stressor.vmstate.values import without_indexes
 
-__all__ = ["Changed", "DigestLearner", "ScribbleLearner", "ValuesLearner"]
+__all__ = ["Changed", "DigestLearner", "ScribbleLearner", "StateLearner"]
 
 _FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
 
@@ -155,10 +155,10 @@ class DigestLearner:
             self._value(dot + name, expression, inner)
 
 
-class ValuesLearner(DigestLearner):
+class StateLearner(DigestLearner):
     """Writes the source of a function that returns the values that a digest is made of."""
 
-    _name = "values"
+    _name = "state"
 
     def _result(self, values: str) -> str:
         return f"({values})"

@@ -20,15 +20,15 @@ from typing import Any, Final
 
 from stressor.vmstate.graph import (
     SCALARS,
+    Leaf,
     covered,
-    leaves,
+    pieces,
     put,
-    same,
     summary,
     values,
-    without_indexes,
 )
-from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner, ValuesLearner
+from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner, StateLearner
+from stressor.vmstate.values import Values, same, without_indexes
 
 __all__ = ["LiveState", "same", "without_indexes"]
 
@@ -48,7 +48,7 @@ class LiveState:
     def __init__(self, unsaved: Collection[str] = ()) -> None:
         self._unsaved = frozenset(unsaved)
         self._digests: list[Callable[[Any], Any]] = []
-        self._values: list[Callable[[Any], Any]] = []
+        self._states: list[Callable[[Any], Any]] = []
         self._scribblers: dict[frozenset[str], Callable[[Any], Any]] = {}
 
     def digest(self, root: object) -> bytes:
@@ -65,19 +65,19 @@ class LiveState:
         except ValueError:  # something marshal cannot write; names can still be compared
             return repr(list(self.attributes(root, unsaved=False).items())).encode()
 
-    def values(self, root: object) -> tuple[object, ...]:
+    def state(self, root: object) -> tuple[object, ...]:
         """Return what a digest is made of, in one order as long as the object graph stays the same.
         Containers are those of the object itself, where they need not be sorted."""
-        for values_of in self._values:
+        for state_of in self._states:
             try:
-                return values_of(root)  # type: ignore[no-any-return]
+                return state_of(root)  # type: ignore[no-any-return]
             except _OTHERS:
                 continue
-        learnt = ValuesLearner(self._unsaved).learn(root)
-        self._values = [learnt, *islice(self._values, _SHAPES - 1)]
+        learnt = StateLearner(self._unsaved).learn(root)
+        self._states = [learnt, *islice(self._states, _SHAPES - 1)]
         return learnt(root)  # type: ignore[no-any-return]
 
-    def attributes(self, root: object, *, unsaved: bool = True) -> dict[str, object]:
+    def attributes(self, root: object, *, unsaved: bool = True) -> Values:
         """Return each value by its path, in the order of definition; slow, for reports."""
         skip = frozenset() if unsaved else self._unsaved
         return values(root, skip)
@@ -134,7 +134,7 @@ class LiveState:
     def put_back(self, root: object, kept: Mapping[str, object], names: Collection[str]) -> None:
         """Give the attributes `names` the values that `keep` copied."""
         everything = kept.get("")
-        if isinstance(everything, dict):
+        if isinstance(everything, Values):
             self.assign(root, everything, names)
             return
         for name, value in kept.items():
@@ -172,6 +172,11 @@ class LiveState:
 
 def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
     """Give what hangs at `path` (indexes dropped) the values that it has in `values`."""
+    if isinstance(values, Values) and path.endswith("[]"):
+        former, place = values.pieces.get(path.removesuffix("[]")), _resolve(root, path.removesuffix("[]"))
+        if isinstance(former, bytearray) and isinstance(place, bytearray):
+            place[:] = former
+            return
     wanted = {
         name: value for name, value in values.items() if covered(without_indexes(name), frozenset((path,)))
     }
@@ -183,11 +188,21 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
             container.clear()
             container.extend(items)  # type: ignore[arg-type]
             return
-    present = {leaf.path: leaf for leaf in leaves(root, frozenset())}
+    present = {leaf.path: leaf for leaf in pieces(root, frozenset())}
     for name, value in wanted.items():
-        leaf = present.get(name)
+        leaf = present.get(name) or _byte(present, name)
         if leaf is not None and not same(leaf.value, value) and type(value) in SCALARS:
             put(leaf.holder, leaf.key, value)
+
+
+def _byte(present: Mapping[str, Leaf], path: str) -> Leaf | None:
+    """Return one byte of a buffer that is present."""
+    head, _, index = path.rpartition("[")
+    buffer = present.get(head)
+    if buffer is None or not isinstance(buffer.value, bytearray) or not index[:-1].isdecimal():
+        return None
+    at = int(index[:-1])
+    return Leaf(path, buffer.value, at, buffer.value[at]) if at < len(buffer.value) else None
 
 
 def _resolve(root: Any, path: str) -> Any:

@@ -60,12 +60,15 @@ def name_body(
     path: str = "",
     base: int = 0,
     obj: Any = None,
+    *,
+    whole: bool = False,
 ) -> list[NamedField]:
-    """Name every byte of a body. With `obj`, lengths that do not travel are taken from it."""
-    reader = WireReader(bytes(data), base=base, naming=True)
-    whole = path.removesuffix(".") or description.name
-    check_version(description, version, whole, reader.offset)
-    Loader(reader, None).whole(description, obj, version, path, whole)
+    """Name every byte of a body; with `whole` a buffer is one piece, called as its first byte. With `obj`,
+    lengths that do not travel are taken from it."""
+    reader = WireReader(bytes(data), base=base, naming=True, whole=whole)
+    name = path.removesuffix(".") or description.name
+    check_version(description, version, name, reader.offset)
+    Loader(reader, None).whole(description, obj, version, path, name)
     return reader.named or []
 
 

@@ -83,14 +83,17 @@ class WireWriter(Writer):
 class WireReader(Reader):
     """Takes one body apart, and names each piece in `named` when asked to.
 
-    `base` is the offset of `data` in the whole stream.
+    `base` is the offset of `data` in the whole stream. With `whole` a buffer is named as one piece.
     """
 
-    def __init__(self, data: bytes, *, base: int = 0, naming: bool = False) -> None:
+    def __init__(
+        self, data: bytes, *, base: int = 0, naming: bool = False, whole: bool = False
+    ) -> None:
         self._data = data
         self._position = 0
         self._base = base
         self.named: list[NamedField] | None = [] if naming else None
+        self._whole = whole
 
     @property
     def offset(self) -> int:
@@ -128,7 +131,9 @@ class WireReader(Reader):
 
     def buffer(self, path: str, size: int, start: int = 0) -> bytes:
         piece = self._take(path, size)
-        if self.named is not None:
+        if self._whole and size:
+            self._name(f"{path}[{start}]", "buffer", size, piece)
+        elif self.named is not None:
             at = self.offset - size
             names = [f"{path}[{index}]" for index in range(start, start + size)]
             pieces = zip(names, repeat("buffer"), range(at, at + size), repeat(1), piece, strict=False)

@@ -52,3 +52,12 @@ def test_one_entry_may_cover_several(tmp_path: Path) -> None:
 
     assert reason_for(entries, "timer", Mutant(Loss.DROPPED, "timer/0.eop")) == "a pin"
     assert reason_for(entries, "timer", Mutant(Loss.DROPPED, "timer/0.mode")) == ""
+
+
+def test_a_swap_is_equivalent_only_when_the_loss_of_both_fields_is(tmp_path: Path) -> None:
+    text = ENTRY + ENTRY.replace("dack", "eop")
+    entries = read_equivalents(written(tmp_path, text))
+
+    assert reason_for(entries, "timer", Mutant(Loss.SWAPPED, "timer/0.regs[].dack", "timer/0.regs[].eop")) == "a pin"
+    assert reason_for(entries, "timer", Mutant(Loss.SWAPPED, "timer/0.regs[].count", "timer/0.regs[].eop")) == ""
+    assert reason_for(entries, "timer", Mutant(Loss.SWAPPED, "timer/0.regs[].eop", "timer/0.regs[].count")) == ""

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from devices.e1000 import E1000, MEMORY, PHY_WRITE, RING
+from devices.e1000 import E1000, MEMORY, PHY_WRITE
+from devices.e1000_driver import RING
 from devices.e1000_registers import CLEARED, WRITABLE
 from stressor.device import Memory
 from tests.devices.qemu_pc import QemuPc, Step, needs_qemu

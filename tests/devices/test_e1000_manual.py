@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from devices.e1000 import E1000, RECEIVE_BUFFERS, RECEIVE_RING, SEND_RING
+from devices.e1000 import E1000
+from devices.e1000_driver import RECEIVE_BUFFERS, RECEIVE_RING, SEND_RING
 from devices.e1000_transmit import checksum
 
 ICR, ITR, ICS, IMS, RDTR, RADV, TIDV = 0xC0, 0xC4, 0xC8, 0xD0, 0x2820, 0x282C, 0x3820
@@ -110,6 +111,53 @@ def test_a_packet_is_cut_into_segments(card: E1000) -> None:
     assert [int.from_bytes(frame[16:18]) for frame in frames] == [60, 60, 50]
     assert all(checksum(frame[14:34]) in (0, 0xFFFF) for frame in frames)
     assert card.get_register(0x40F8) == 1
+
+
+@pytest.mark.parametrize("pieces", [[bytes(range(50))], [bytes(range(7)), b"", bytes(range(7, 50))]])
+def test_segments_are_the_same_however_a_packet_is_scattered(card: E1000, pieces: list[bytes]) -> None:
+    card.send_cut(1, 1, 20, 0, pieces, 3, 0, True)
+
+    assert [frame[54:] for frame in sent(card)] == [bytes(range(20)), bytes(range(20, 40)), bytes(range(40, 50))]
+    assert all(checksum(frame[14:34]) in (0, 0xFFFF) for frame in sent(card))
+
+
+def test_a_packet_waits_for_the_descriptor_that_ends_it(card: E1000) -> None:
+    card.send_cut(0, 1, 20, 0, [bytes(45)], 0, 0x123, False)
+
+    assert len(sent(card)) == 2
+    assert (card.size, card.segments, card.tag, card.header[23]) == (42 + 5, 2, 0x10123, 6)
+    assert sent(card)[0][12:16] == b"\x81\x00\x01\x23"
+
+
+def test_a_tag_comes_with_the_first_descriptor_of_a_legacy_packet(card: E1000) -> None:
+    card.begin_tagged(FRAME, 0x123)
+    card.send_legacy(b"more", 0x09, 0)
+
+    assert sent(card) == [FRAME[:12] + b"\x81\x00\x01\x23" + FRAME[12:] + b"more"]
+
+
+def test_both_contexts_are_kept(card: E1000) -> None:
+    card.set_contexts(1, 40, 60, 9, False)
+
+    assert (card.checksums.tucse, card.checksums.hdr_len, card.segmentation.hdr_len, card.apart) == (60, 48, 54, 1)
+
+
+def test_a_buffer_beyond_memory_adds_nothing(card: E1000) -> None:
+    card.send_data(FRAME, 0x08, 0, 0)
+    card._put(struct.pack("<QIHH", 1 << 40, 0xFFFFF | 1 << 20 | 0x29 << 24, 0, 0))
+
+    assert sent(card) == [FRAME]
+
+
+def test_a_driver_that_hears_late_finds_its_rings_set_up() -> None:
+    card = E1000()
+    stored = card.receive_late(FRAME, 10, 0)
+    card.send_late(FRAME, 20, 0)
+    waiting = card.icr & (RXT0 | TXDW)
+
+    card.clock.advance(15 * UNIT)
+
+    assert (stored, waiting, card.icr & (RXT0 | TXDW)) == (True, 0, RXT0)
 
 
 def test_rdtr_delays_and_radv_limits(card: E1000) -> None:

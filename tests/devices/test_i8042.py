@@ -103,6 +103,17 @@ def test_a_key_comes_as_codes_of_set_2_and_is_translated_to_set_1_where_the_comm
     assert (taken(plain), taken(translating)) == ([0x1C, 0xF0, 0x1C], [0x1E, 0x9E])
 
 
+@pytest.mark.parametrize(("number", "codes"), [(1, [0x1E, 0x9E]), (2, [0x1C, 0xF0, 0x1C]), (3, [0x1C, 0xF0, 0x1C])])
+def test_the_processor_selects_a_set_of_codes(number: int, codes: list[int]) -> None:
+    machine = started()
+    machine.select_set(number)
+    replies = taken(machine)
+    machine.keyboard.press("a")
+    machine.keyboard.release("a")
+
+    assert (replies, machine.keyboard.set, taken(machine)) == ([0xFA], number, codes)
+
+
 def test_a_full_output_buffer_interrupts_until_it_is_read() -> None:
     machine = started()
     machine.keyboard.press("esc")

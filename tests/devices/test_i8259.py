@@ -167,6 +167,26 @@ def test_in_special_mask_mode_a_masked_level_holds_nobody_back() -> None:
     assert pair.first.interrupt.level == 1
 
 
+@pytest.mark.parametrize(("single", "mode"), [(False, 0x13), (True, 0x13), (False, None), (True, None)])
+def test_an_initialization_ends_with_the_mask_next(single: bool, mode: int | None) -> None:
+    chip = I8259Pair().first
+    chip.initialize(3, single, mode)
+    chip._write(1, 1, 0xA5)
+
+    assert (chip.vector_base, chip.mask) == (24, 0xA5)
+    assert (chip.single, chip.automatic_end, chip.special_fully_nested) == (2 * single, int(mode is not None), int(mode is not None))
+
+
+def test_a_command_word_says_what_is_read_and_what_a_mask_means() -> None:
+    chip = I8259Pair().first
+    seen = []
+    for special, poll, reads in ((3, True, 3), (0, False, 0), (2, False, 2)):
+        chip.operate(special, poll, reads)
+        seen.append((chip.special_mask, chip.polling, chip.reads_in_service))
+
+    assert seen == [(1, 1, 1), (1, 1, 1), (0, 1, 0)]
+
+
 def test_rotation_makes_the_one_that_was_served_the_lowest() -> None:
     pair = started()
     pair.first.ir4.set(1)

@@ -284,7 +284,7 @@ class QemuTarget:
     def _left_out(self) -> Collection[str]:
         return {*self.repairs, *self._excluded, *self._assigned}
 
-    def values(self) -> tuple[object, ...]:
+    def state(self) -> tuple[object, ...]:
         return ()
 
     def attributes(self) -> dict[str, object]:
@@ -329,7 +329,7 @@ class QemuTarget:
         unsaved = NOT_REPEATING if without_indexes(attribute) in self._excluded else None
         return FieldInfo(attribute, unsaved, None, 0)
 
-    def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
+    def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
         devices = snapshot.board
         stream = self._machine.parse(devices) if isinstance(devices, bytes) else None
         if stream is None:
