@@ -22,7 +22,7 @@ from stressor.loop.watchdog import Hung, Watchdog
 from stressor.loop.written import last_written
 from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
-from stressor.search.seeded import SeededEngine
+from stressor.search.seeded import SeededEngine, fresh_traces
 from stressor.search.shrink import shrink_on
 from stressor.search.steering import SteeredEngine
 from stressor.vmstate.live import without_indexes
@@ -306,6 +306,9 @@ class Campaign:
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
+                    if trace[-1:] == (Cycle(ResetMode.POISON),) and self._type.walks:
+                        plainer = fresh_traces(self._type, self._seed)
+                        trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries)
                     divergence = matching(trace) or divergence
             written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)

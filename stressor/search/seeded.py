@@ -8,20 +8,21 @@ one operation, and values that were met before; every fourth plan is uniform all
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 from random import Random
 from typing import NamedTuple
 
+from stressor.loop.cycle import trace_of
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Source, Strategy
 from stressor.loop.target import TargetType
-from stressor.loop.trace import Argument, Cycle, Operation, ResetMode
+from stressor.loop.trace import Argument, Cycle, Operation, ResetMode, Trace
 from stressor.search.hypothesis_engine import DURATIONS, values
 from stressor.search.plan import Plan
 from stressor.search.seeds import generator
 
-__all__ = ["Draft", "SeededEngine"]
+__all__ = ["Draft", "SeededEngine", "fresh_traces"]
 
 _AT_FIRST = 16  # values drawn from an author's strategy before it is used
 _GROWING = {100: 48, 1_000: 192}  # and further ones, which depend on the seed, at its 100th ... use
@@ -34,6 +35,7 @@ _SHARES = (0.3, 0.5, 0.7, 0.9)  # of all kinds in a swarm mix
 _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
+_FRESH = 4  # traces that may show plainly what was found by poison
 _EPOCH = 128  # plans after which these are drawn anew
 
 
@@ -178,6 +180,16 @@ class SeededEngine:
             start += size
         batches.append(())
         return tuple(batches)
+
+
+def fresh_traces(target_type: TargetType, seed: int) -> Iterator[Trace]:
+    """Yield a few traces with a new instance in each cycle: what was written and is gone there says more of
+    a loss than what was poisoned."""
+    engine = SeededEngine(target_type, seed, [ResetMode.FRESH])
+    for index in range(_FRESH):
+        plan = engine.plan(index)
+        cycles = [Cycle(ResetMode.FRESH)] * len(plan.schedules[0])
+        yield trace_of(plan.batches, cycles, len(plan.batches), len(cycles))
 
 
 class _Kind:

@@ -9,7 +9,7 @@ import pytest
 import stressor.vmstate as vm
 from stressor.device import Device, Region, operation
 from stressor.loop.finding import Cause, Finding, Oracle
-from stressor.loop.trace import ResetMode
+from stressor.loop.trace import Cycle, ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.plan import Plan
@@ -62,6 +62,27 @@ class Trap(Lock):
     def spring(self) -> None:
         if self.inside:
             raise RuntimeError("sprung")
+
+
+class Counting(Device):
+    """Forgets one of two registers."""
+
+    state = vm.Description("counting", fields=[vm.u8("kept")])
+    io = Region(size=2, registers={0: "kept", 1: "lost"})
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.kept = self.lost = 0
+
+    @io.on_read
+    def read(self, offset: int, width: int) -> int:
+        return (self.kept, self.lost)[offset]
+
+    @io.on_write
+    def write(self, offset: int, width: int, value: int) -> None:
+        setattr(self, ("kept", "lost")[offset], value)
 
 
 def model(cls: type[Device] = Lock) -> Model:
@@ -162,3 +183,14 @@ def test_an_excluded_operation_is_in_no_plan() -> None:
     plans = [steered.plan(index) for index in range(3, 20)]
     assert not any(operation.name == "key" for plan in plans for batch in plan.batches for operation in batch)
     assert any(operation.name == "knock" for plan in plans for batch in plan.batches for operation in batch)
+
+
+def test_what_poison_shows_is_told_by_a_value_that_was_there() -> None:
+    campaign = Campaign(
+        model(Counting), seed=1, oracles=list(Oracle), reset_modes=[ResetMode.POISON], watchdog=Watchdog(5.0)
+    )
+
+    found = next(found for found in campaign.run(1_000) if found is not None)
+
+    assert (found.divergence.first.before, found.divergence.first.after) == (1, 0)
+    assert [*found.trace[1:]] == [Cycle(ResetMode.FRESH)]
