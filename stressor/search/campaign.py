@@ -306,7 +306,7 @@ class Campaign:
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
-                    if trace[-1:] == (Cycle(ResetMode.POISON),) and self._type.walks:
+                    if self._type.walks and isinstance(trace[-1], Cycle) and trace[-1].mode is ResetMode.POISON:
                         plainer = fresh_traces(self._type, self._seed)
                         trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries)
