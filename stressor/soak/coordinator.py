@@ -46,8 +46,8 @@ from stressor.soak.standing import Standing
 __all__ = ["Limits", "Soak", "SoakTarget"]
 
 _TICK: Final = 0.5
-_GRACE: Final = 20.0
-"""Seconds that running jobs have to tell what they have, once the soak is over."""
+_GRACE: Final = 5.0
+"""Seconds that running jobs have to tell what they have, once the soak is over; what still runs then is cut off."""
 _PATIENCE: Final = 60.0
 """Seconds without progress after which a job counts as hung; a batch of operations has its own watchdog."""
 _NOTED_EVERY: Final = 10.0
@@ -170,7 +170,7 @@ class Soak:
             end, self._problem = SessionEnd.BROKE, str(error)
             with suppress(RecordError, TargetError):
                 self._journal.end(end, self._columns())
-        yield self._standing.finished(end, self._elapsed(), self._problem)
+        yield self._standing.finished(end, self._elapsed(), len(self._running), self._problem)
 
     def progress(self) -> SoakProgress:
         """Return how it is going."""

@@ -174,11 +174,11 @@ class Standing:
             targets=tuple(sorted(targets, key=_worth_looking_at)),
         )
 
-    def finished(self, end: SessionEnd, now: float, problem: str) -> SoakFinished:
-        """Return what it came to."""
+    def finished(self, end: SessionEnd, now: float, cut: int, problem: str) -> SoakFinished:
+        """Return what it came to; `cut` jobs did not."""
         return SoakFinished(
             end, now, self._jobs, self._cycles, self._operations, self.inside, tuple(self._failing), tuple(self.new),
-            tuple(self._known), tuple(self._gone), tuple(self._broken), problem,
+            tuple(self._known), tuple(self._gone), tuple(self._broken), problem, cut,
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Final, TypeAlias
@@ -122,7 +122,7 @@ class Worker:
         if isinstance(model, RunsItself):
             return model.campaign(seed=job.seed, oracles=job.oracles)
         campaign = Campaign(
-            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog
+            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog, stop=self._stop
         )
         for each in job.known:
             campaign.know(each.finding())
@@ -152,22 +152,25 @@ class Worker:
     ) -> JobResult:
         opened = monotonic()
         replayed = tuple(self._replayed(finding_of(record), model, job) for record in job.replays)
-        found: list[tuple[Finding, int]] = []
+        found: list[tuple[Finding, int, bool]] = []
         exhausted = job.seconds > 0
         if job.seconds > 0:
             for finding in campaign.run(None):
                 self._own += 1
                 if finding is not None:
-                    found.append((finding, campaign.cycles))
-                elif monotonic() - opened >= job.seconds or self._stop():
+                    before = [one for one, _, _ in found]
+                    driven = isinstance(campaign, Campaign)  # else a guest runs, and is not to wait
+                    repeats = driven and self._repeats(finding, before, job, model, root)
+                    found.append((finding, campaign.cycles, repeats))
+                if self._stop() or (finding is None and monotonic() - opened >= job.seconds):
                     exhausted = False
                     break
+        if not isinstance(campaign, Campaign):
+            found = [(one, at, self._repeats(one, (), job, model, root)) for one, at, _ in found]
         searched = monotonic()
         statistics = campaign.statistics if job.seconds > 0 else Statistics()
         fields, seen, toggled = _reached(campaign, model, statistics) if job.seconds > 0 else ((), "0", "0")
-        gathered = monotonic()
-        discoveries = tuple(self._discovery(finding, at, job, model, root) for finding, at in found)
-        inside = searched - opened + monotonic() - gathered
+        inside = searched - opened
         self.measure()
         return JobResult(
             JobOutcome.DONE,
@@ -180,7 +183,9 @@ class Worker:
             fields=fields,
             seen=seen,
             toggled=toggled,
-            discoveries=discoveries,
+            discoveries=tuple(
+                Discovery(record_of(one), one.divergence.attribute, repeats, at) for one, at, repeats in found
+            ),
             replayed=replayed,
             notes=() if isinstance(model, RunsItself) else model.notes,
             memory=self.memory,
@@ -194,17 +199,25 @@ class Worker:
             return Replayed(finding.id, Verdict.ERROR, str(error))
         return Replayed(finding.id, Verdict.FIXED if now is None else Verdict.FAILED)
 
-    def _discovery(self, finding: Finding, at: int, job: Job, model: Model, root: Path) -> Discovery:
-        """Replay a finding on new devices, in this process of code that was loaded anew."""
+    def _repeats(self, finding: Finding, before: Sequence[Finding], job: Job, model: Model, root: Path) -> bool:
+        """Replay a finding on new devices, in this process of code that was loaded anew.
+
+        What the search knew by then, `before` and the job's own, is passed over in the replay as it was in the search:
+        in the same trace it may come first, and hide the finding.
+        """
         self._own += 1
         try:
             if isinstance(model, InProcess):
                 model = _loaded(job, root)
+            campaign = self._campaign(job, model)
+            if isinstance(campaign, Campaign):
+                for each in before:
+                    campaign.know(each)
+                return campaign.repeats(finding)
             now = again(finding, model, job.batch_timeout)
+            return now is not None and now.id == finding.id
         except StressorError:
-            now = None
-        same = now is not None and now.id == finding.id
-        return Discovery(record_of(finding), finding.divergence.attribute, same, at)
+            return False
 
 
 def failed_with(error: BaseException) -> JobResult:
