@@ -301,7 +301,8 @@ class Soak:
         )  # fmt: skip
         tally = self._tallies[job.target]
         if result.outcome is JobOutcome.DONE:
-            tally.ended(result.inside + result.overhead, result.overhead, len(novelty.fields), len(novelty.findings))
+            overhead = max(0.0, result.overhead - result.once)
+            tally.ended(result.inside + overhead, overhead, len(novelty.fields), len(novelty.findings))
         else:
             tally.failed()
         yield from self._left(tally, result)

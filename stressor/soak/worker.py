@@ -19,6 +19,7 @@ from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
+from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.regressions import again
@@ -41,6 +42,10 @@ __all__ = ["Worker", "failed_with"]
 
 _CANARY: Final = 400
 """Cycles in which a field that was lost on purpose has to be missed."""
+_QEMU_CANARY: Final = 24
+"""The same on a real QEMU, where a cycle takes a thousand times as long."""
+_CANARY_SECONDS: Final = 10.0
+"""Seconds that a canary on a real QEMU may take; where they are too short, nothing is said of it."""
 _MODELS: Final = 64
 """Targets that stay loaded: finding one out takes a QEMU machine a second, and a job not much longer."""
 
@@ -96,8 +101,10 @@ class Worker:
         try:
             campaign = self._campaign(job, model)
             self._opened()
+            planting = monotonic()
             self._plant_canary(job, model)
-            return self._search(job, model, campaign, root, started)
+            once = monotonic() - planting
+            return msgspec.structs.replace(self._search(job, model, campaign, root, started), once=once)
         finally:
             model.close()
 
@@ -134,14 +141,28 @@ class Worker:
         Raises TargetError when nothing came of it.
         """
         first = job.ordinal == 0 and job.seconds > 0
-        if not first or not isinstance(model, InProcess) or Oracle.LOAD_RESTORES not in job.oracles:
+        if not first or isinstance(model, RunsItself) or Oracle.LOAD_RESTORES not in job.oracles:
             return
-        hunter = Hunter(job.seed, _CANARY, job.oracles, job.reset_modes, job.batch_timeout, self._stop)
+        here = isinstance(model, InProcess)
+        if not here and ResetMode.IN_PLACE not in job.reset_modes:
+            return  # nothing can be lost of what a new process loads
+        until = None if here else monotonic() + _CANARY_SECONDS
+
+        def over() -> bool:
+            self._own += 1
+            return self._stop() or (until is not None and monotonic() >= until)
+
+        cycles = _CANARY if here else _QEMU_CANARY
+        hunter = Hunter(job.seed, cycles, job.oracles, job.reset_modes, job.batch_timeout, over)
         try:
             outcome = canary(model, hunter)
         except UnsuitableError:
             return
-        if outcome.finding is None and not self._stop():
+        except Exception:
+            if here:
+                raise
+            return  # a machine that died is the search's business, which tells what it died of
+        if outcome.finding is None and not over():
             raise TargetError(
                 f"{job.target}: the canary was not noticed ({outcome.mutant}, and others), so finding nothing "
                 f"means nothing; see `stressor audit {job.specification}`"

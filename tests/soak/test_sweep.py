@@ -44,3 +44,18 @@ def test_what_cannot_be_stressed_is_a_fact_in_a_sweep_and_a_fault_where_it_is_na
     assert "vfio-pci" in named.problem
 
 
+def test_a_real_device_loses_a_field_first_and_that_is_noticed() -> None:
+    result = ran("vmxnet3", swept=False)
+
+    assert (result.outcome, result.problem) == (JobOutcome.DONE, "")
+    assert 0 < result.once < result.overhead
+
+
+def test_a_loss_on_a_real_device_that_nothing_shows_breaks_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stressor.audit.qemu.edit_of", lambda *loss: lambda devices, places: devices.data)
+    monkeypatch.setattr("stressor.soak.worker._CANARY_SECONDS", 60.0)
+
+    result = ran("vmxnet3", swept=False)
+
+    assert result.outcome is JobOutcome.BROKE
+    assert "the canary was not noticed" in result.problem
