@@ -49,6 +49,9 @@ _CANARY_SECONDS: Final = 10.0
 _MODELS: Final = 64
 """Targets that stay loaded: finding one out takes a QEMU machine a second, and a job not much longer."""
 
+_SHRINKING: Final = 60.0
+"""Seconds behind its time for which a job may go on to make traces smaller. A later job may make them smaller still."""
+
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 Model: TypeAlias = "TargetType | RunsItself"
@@ -69,6 +72,7 @@ class Worker:
         self._models: dict[tuple[str, str], Model] = {}
         self._watchdog = Watchdog(1.0)
         self._own = 0
+        self._until = 0.0
         self.memory = 0
         self.name: Final = f"{socket.gethostname()}/{os.getpid()}"
 
@@ -95,6 +99,7 @@ class Worker:
     def _run(self, job: Job, root: Path) -> JobResult:
         started = monotonic()
         self.memory = 0
+        self._until = started + job.seconds + _SHRINKING
         self._watchdog = Watchdog(job.batch_timeout)
         check_imported(job.sources, self.name)
         model = self._model(job, root)
@@ -129,7 +134,8 @@ class Worker:
         if isinstance(model, RunsItself):
             return model.campaign(seed=job.seed, oracles=job.oracles)
         campaign = Campaign(
-            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog, stop=self._stop
+            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog,
+            stop=lambda: self._stop() or monotonic() >= self._until,
         )
         for each in job.known:
             campaign.know(each.finding())
