@@ -152,6 +152,7 @@ class Soak:
             self._session, self._seed, tuple(self._targets), self._executor.workers, self._before
         )
         end, noted = SessionEnd.DONE, 0.0
+        self._standing.workers(self._executor.workers, 0.0)
         try:
             for target in self._targets.values():
                 self._submit_replays(target)
