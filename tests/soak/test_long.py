@@ -35,7 +35,8 @@ MINUTES = float(os.environ.get("STRESSOR_TEST_LONG", "30"))
 WARM_UP = min(300.0, MINUTES * 60 / 3)
 """Seconds in which modules are loaded, and findings come in one after the other."""
 MEASURED_FROM = 1200.0
-"""Seconds of a soak from which on its growth an hour can be told from a page or two."""
+"""Seconds of a soak from which on its growth an hour can be told from a page or two, and what is done once a target
+weighs little."""
 LOOK_EVERY = 2.0
 QEMU = [f"qemu:{device}" for device in ("e1000", "rtl8139", "pcnet", "edu", "AC97")]
 MARK = "STRESSOR_TEST_MARK"
@@ -148,7 +149,7 @@ def test_it_ends_in_time_and_as_it_should(soaked: Soaked) -> None:
     assert soaked.errors == ""
     assert soaked.summary["end"] == "done"
     assert {found["target"] for found in soaked.summary["findings"]} <= set(QEMU)
-    assert soaked.seconds < MINUTES * 60 + 15
+    assert soaked.summary["elapsed"] < MINUTES * 60 + 8  # five seconds, and some for a machine with other work
 
 
 def test_its_own_memory_does_not_grow(soaked: Soaked) -> None:
@@ -162,4 +163,6 @@ def test_it_leaves_no_process_socket_or_file(soaked: Soaked) -> None:
 
 
 def test_nine_tenths_of_the_time_go_into_targets(soaked: Soaked) -> None:
+    if soaked.seconds < MEASURED_FROM:
+        pytest.skip("too short: opening and trying out the targets once weighs too much")
     assert soaked.summary["inside"] >= 0.9
