@@ -236,11 +236,12 @@ class Worker:
         try:
             if isinstance(model, InProcess):
                 model = _loaded(job, root)
-            campaign = self._campaign(job, model)
-            if isinstance(campaign, Campaign):
-                for each in before:
-                    campaign.know(each)
-                return campaign.repeats(finding)
+            with self._watchdog.within(job.batch_timeout):  # once something hung, the search waits for less
+                campaign = self._campaign(job, model)
+                if isinstance(campaign, Campaign):
+                    for each in before:
+                        campaign.know(each)
+                    return campaign.repeats(finding)
             now = again(finding, model, job.batch_timeout)
             return now is not None and now.id == finding.id
         except StressorError:

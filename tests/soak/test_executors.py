@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import stressor
@@ -189,3 +190,13 @@ def test_a_job_that_is_hurried_makes_no_trace_smaller_and_still_replays_what_it_
     assert (small.replays, large.replays) == (True, True)
     assert small.record.id == large.record.id
     assert len(small.record.trace) == 2 < len(large.record.trace)
+
+
+def test_what_was_slow_once_is_given_its_whole_time_in_the_replay() -> None:
+    data = msgspec.json.decode(job("Sluggish"), type=Job)
+
+    result = decode_result(Worker().run(encode(msgspec.structs.replace(data, ordinal=1, batch_timeout=2.0))))
+
+    (hung,) = result.discoveries
+    assert hung.record.divergence.cause == "hung"
+    assert not hung.replays

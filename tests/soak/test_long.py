@@ -148,7 +148,8 @@ def test_it_ends_in_time_and_as_it_should(soaked: Soaked) -> None:
     assert soaked.code == 1, soaked.errors  # QEMU's devices lose fields, ours do not
     assert soaked.errors == ""
     assert soaked.summary["end"] == "done"
-    assert {found["target"] for found in soaked.summary["findings"]} <= set(QEMU)
+    found = [one for one in soaked.summary["findings"] if one["status"] != "not replaying"]  # such as a hang of a busy machine
+    assert {one["target"] for one in found} <= set(QEMU)
     assert soaked.summary["elapsed"] < MINUTES * 60 + 8  # five seconds, and some for a machine with other work
 
 
