@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,12 +21,14 @@ from stressor.loop.finding import Finding
 from stressor.plugin.outcome import Shown, read
 from stressor.plugin.settings import configuration, header, seed_of
 from stressor.report.github import GitHub, Place, place_of
-from stressor.report.text import WIDTH, clean, counted, middle
+from stressor.report.text import WIDTH, clean, counted, listed, middle
+from stressor.report.verdict import too_little
 
 __all__ = ["Gathering"]
 
 _NAMES: Final = 28
 """Columns that the names of devices have at most."""
+_MISSING: Final = "  not exercised  "
 
 
 class Gathering:
@@ -67,6 +70,19 @@ class Gathering:
         except StressorError as error:
             self._problems.append(str(error))
 
+    @property
+    def uncovered(self) -> list[str]:
+        """The devices of which fewer fields were exercised, by all their tests together, than the settings require."""
+        required = configuration(self._config).required_coverage
+        return [name for name, statistics in sorted(self._devices.items()) if not statistics.covers(required)]
+
+    def gate(self) -> str:
+        """Return the line that says why the session fails though every test passed; empty when it does not."""
+        if not self.uncovered:
+            return ""
+        line = too_little(self.uncovered, configuration(self._config).required_coverage)
+        return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of the terminal's section: devices, findings with what replays them, problems."""
         counts = Counter(shown.finding.target for shown in self._found.values())
@@ -78,6 +94,8 @@ class Gathering:
                 counted(counts[name], "finding"),
             ]  # fmt: skip
             yield f"{middle(clean(name), width):<{width}}  {', '.join(parts)}"
+            if name in self.uncovered:
+                yield _MISSING + listed(list(map(clean, statistics.unexercised)), len(_MISSING))
         said = header(self._config)
         if said is not None:
             yield said

@@ -47,9 +47,16 @@ class Reporting:
             self._gathering = Gathering(self._config)
         self._gathering.add(told, report)
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session that exercised fewer fields than the settings require, as `stressor run` does."""
+        if self._gathering is not None and self._gathering.uncovered and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the section `stressor`, and what GitHub is told."""
         if self._gathering is not None:
             terminalreporter.section("stressor")
             for line in (*self._gathering.lines(), *self._gathering.for_github()):
                 terminalreporter.write_line(line)
+            if gate := self._gathering.gate():
+                terminalreporter.write_line(f"\n{gate}", red=True)

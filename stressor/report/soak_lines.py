@@ -131,6 +131,8 @@ def _closing(event: SoakFinished, unsuitable: Counter[str]) -> str:
     if unsuitable:
         label = f"{counted(unsuitable.total(), 'target')} cannot be stressed: "
         lines.append(label + listed([f"{count} {clean(reason)}" for reason, count in unsuitable.most_common()], len(label)))
+    if event.cut:
+        lines.append(f"{counted(event.cut, 'job')} did not end in time, and {'counts' if event.cut == 1 else 'count'} as not run")
     if event.broken:
         lines.append(f"broken: {', '.join(map(clean, event.broken))}")
     if not (event.failing or event.known):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from stressor.loop.events import RunFinished
 from stressor.report.text import WIDTH, clean, counted, seconds
 
-__all__ = ["Verdict", "verdict_line", "verdict_of"]
+__all__ = ["Verdict", "too_little", "verdict_line", "verdict_of"]
 
 
 _NAMED = 24
@@ -80,21 +80,22 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int, required:
             broken = f"broken: {', '.join(map(clean, finished.broken))} could not be driven"
             return f"{broken}; {found or f'otherwise nothing diverged ({ran})'}"
         case Verdict.FINDINGS:
-            little = f"; {_uncovered(finished, required)}" if finished.uncovered else ""
+            little = f"; {too_little(finished.uncovered, required)}" if finished.uncovered else ""
             return f"{found}{little}; {_skipped(finished)}" if finished.skipped else f"{found}{little}"
         case Verdict.NOTHING_RAN:
             if finished.skipped:
                 return f"nothing ran: {_skipped(finished)}"
             return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
         case Verdict.TOO_LITTLE:
-            return f"{_uncovered(finished, required)}; nothing diverged ({ran})"
+            return f"{too_little(finished.uncovered, required)}; nothing diverged ({ran})"
         case Verdict.CLEAN:
             left = f"; {_skipped(finished)}" if finished.skipped else ""
             return f"clean: {ran}, nothing diverged{left}"
 
 
-def _uncovered(finished: RunFinished, required: float | None) -> str:
-    names = [*map(clean, finished.uncovered)]
+def too_little(devices: Sequence[str], required: float | None) -> str:
+    """Return the sentence about devices of which fewer fields were exercised than the percentage `required`."""
+    names = [*map(clean, devices)]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     share = f"less than {required:g} % of the fields" if required is not None else "too few fields"
     return f"too little was exercised: {share} of {', '.join(names[:_NAMED])}{more}"

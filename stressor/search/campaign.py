@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
@@ -43,6 +43,7 @@ _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANG
 
 class Campaign:
     """One target under one seed. `run` yields findings as they come; `statistics` tells the rest.
+    Once `stop` says so, traces are made no smaller.
 
     What is drawn depends on the seed and the target's name alone, never on time or other targets.
     """
@@ -59,6 +60,7 @@ class Campaign:
         tries: int = _BUDGET,
         engine: EngineName = EngineName.SEEDED,
         steered: bool = True,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._type = target_type
         self._seed = seed
@@ -67,6 +69,7 @@ class Campaign:
         self._watchdog = watchdog
         self._shrinking = shrinking
         self._tries = tries
+        self._stop = stop
         self._engine: Engine
         if engine is EngineName.HYPOTHESIS:
             self._engine = HypothesisEngine(target_type, seed, reset_modes)
@@ -309,7 +312,7 @@ class Campaign:
                     if self._type.walks and isinstance(trace[-1], Cycle) and trace[-1].mode is ResetMode.POISON:
                         plainer = fresh_traces(self._type, self._seed)
                         trace = next((other for other in plainer if matching(other) is not None), trace)
-                    trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries)
+                    trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
             written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
         divergence = replace(divergence, last_written=written)
@@ -317,6 +320,13 @@ class Campaign:
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,
         )
+
+    def repeats(self, finding: Finding) -> bool:
+        """Run a finding's trace as the search does, with what is known passed over; return whether it diverges again."""
+        gate = finding.divergence.oracle is Oracle.RUNS_ALONE
+        with self._watchdog.watching():
+            found = investigate(self._type, finding.trace, self._checks, self._watchdog, gate=gate)
+        return any(other.fingerprint(self._type.name) == finding.fingerprint for other in found)
 
     def _accompanied(self, divergence: Divergence) -> Divergence:
         """Say when the smallest trace also loses a field that an earlier finding lost: one may follow

@@ -45,21 +45,26 @@ def shrink(
 
 
 def shrink_on(
-    target: TargetType, trace: Trace, matching: Callable[[Trace, TargetType], object], budget: int
-) -> Trace:
+    target: TargetType, trace: Trace, matching: Callable[[Trace, TargetType], object], budget: int,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trace:  # fmt: skip
     """Shrink a trace for which `matching` gives something on a target, and None for what is not the same.
 
-    Where a new device is dear, by tries on such as are used again.
+    Where a new device is dear, by tries on such as are used again. Once `stop` says so it comes back as small as it is
+    by then.
     """
 
     def fails(candidate: Trace, among: TargetType = target) -> bool:
         return matching(candidate, among) is not None
 
+    def tries(candidate: Trace, among: TargetType = target) -> bool:
+        return not stop() and fails(candidate, among)
+
     used = target.reusing()
     if used is None:
-        return shrink(trace, fails, budget, target.parts)
+        return shrink(trace, tries, budget, target.parts)
     with closing(used):
-        return shrink_by_tries(trace, partial(fails, among=used), fails, budget, target.parts)
+        return shrink_by_tries(trace, partial(tries, among=used), fails, budget, target.parts)
 
 
 def shrink_by_tries(

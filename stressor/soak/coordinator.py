@@ -46,8 +46,8 @@ from stressor.soak.standing import Standing
 __all__ = ["Limits", "Soak", "SoakTarget"]
 
 _TICK: Final = 0.5
-_GRACE: Final = 20.0
-"""Seconds that running jobs have to tell what they have, once the soak is over."""
+_GRACE: Final = 5.0
+"""Seconds that running jobs have to tell what they have, once the soak is over; what still runs then is cut off."""
 _PATIENCE: Final = 60.0
 """Seconds without progress after which a job counts as hung; a batch of operations has its own watchdog."""
 _NOTED_EVERY: Final = 10.0
@@ -152,6 +152,7 @@ class Soak:
             self._session, self._seed, tuple(self._targets), self._executor.workers, self._before
         )
         end, noted = SessionEnd.DONE, 0.0
+        self._standing.workers(self._executor.workers, 0.0)
         try:
             for target in self._targets.values():
                 self._submit_replays(target)
@@ -170,7 +171,7 @@ class Soak:
             end, self._problem = SessionEnd.BROKE, str(error)
             with suppress(RecordError, TargetError):
                 self._journal.end(end, self._columns())
-        yield self._standing.finished(end, self._elapsed(), self._problem)
+        yield self._standing.finished(end, self._elapsed(), len(self._running), self._problem)
 
     def progress(self) -> SoakProgress:
         """Return how it is going."""
@@ -301,7 +302,8 @@ class Soak:
         )  # fmt: skip
         tally = self._tallies[job.target]
         if result.outcome is JobOutcome.DONE:
-            tally.ended(result.inside + result.overhead, result.overhead, len(novelty.fields), len(novelty.findings))
+            overhead = max(0.0, result.overhead - result.once)
+            tally.ended(result.inside + overhead, overhead, len(novelty.fields), len(novelty.findings))
         else:
             tally.failed()
         yield from self._left(tally, result)

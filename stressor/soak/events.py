@@ -80,7 +80,8 @@ class SoakFinished:
     `inside` is the share of the workers' time that was spent inside targets. `failing` are the findings that were seen
     in this session, or replayed and failed, and that nobody accepted; `new` those of them that no
     earlier soak had. `known` were accepted and seen, `gone` do not fail any more. `problem` says why it
-    broke. `broken` are the targets whose last job came to nothing.
+    broke. `broken` are the targets whose last job came to nothing. `cut` jobs were still running some seconds after the
+    end, and came to nothing; they are done when the soak goes on.
     """
 
     end: SessionEnd
@@ -95,6 +96,7 @@ class SoakFinished:
     gone: tuple[str, ...]
     broken: tuple[str, ...] = ()
     problem: str = ""
+    cut: int = 0
 
 
 SoakEvent: TypeAlias = (

@@ -104,7 +104,7 @@ class JobResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `fields` are all of the target, `seen` has a bit for each, in hex, the first one lowest, that is set
     when it left its reset value at a save point, and `toggled` the same when every bit of it was at 0 and at 1. `inside` are the seconds spent in the target, `overhead` those
-    for opening it and for gathering what is told here. `reason` is why it cannot be stressed at all, in two or
+    for opening it and for gathering what is told here, of which a target's later jobs do not take those `once`. `reason` is why it cannot be stressed at all, in two or
     three words, and `problem` what went wrong, in a sentence. `exhausted` says that the campaign cannot go on,
     with any seed. `memory` is the highest resident memory of the worker and all that it started, in bytes.
     """
@@ -115,6 +115,7 @@ class JobResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exhausted: bool = False
     inside: float = 0.0
     overhead: float = 0.0
+    once: float = 0.0
     cycles: dict[str, int] = {}
     operations: dict[str, int] = {}
     oracles: dict[str, int] = {}

@@ -52,6 +52,7 @@ class Standing:
         self._gone: Final[dict[str, None]] = {}
         self._broken: Final[dict[str, None]] = {}
         self._told: Final[dict[str, FindingStatus]] = {}
+        self._workers = 1
         self._jobs = self._cycles = self._operations = self._held = self._most_memory = 0
         self._last_new: float | None = None
         self._inside = self._capacity = self._looked = 0.0
@@ -82,8 +83,10 @@ class Standing:
         self._operations += sum(result.operations.values())
         self._inside += result.inside
         if result.worker:
-            self._held += result.memory - self._memory.get(result.worker, 0)
+            self._held += result.memory - self._memory.pop(result.worker, 0)
             self._memory[result.worker] = result.memory
+            while len(self._memory) > self._workers:  # the one that was not heard of for longest has been replaced
+                self._held -= self._memory.pop(next(iter(self._memory)))
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
         self._most_memory = max(self._most_memory, own + self._held)
 
@@ -132,6 +135,7 @@ class Standing:
 
     def workers(self, count: int, now: float) -> None:
         """Note how many workers there are at this moment."""
+        self._workers = max(1, count)
         self._capacity += count * (now - self._looked)
         self._looked = now
 
@@ -174,11 +178,11 @@ class Standing:
             targets=tuple(sorted(targets, key=_worth_looking_at)),
         )
 
-    def finished(self, end: SessionEnd, now: float, problem: str) -> SoakFinished:
-        """Return what it came to."""
+    def finished(self, end: SessionEnd, now: float, cut: int, problem: str) -> SoakFinished:
+        """Return what it came to; `cut` jobs did not."""
         return SoakFinished(
             end, now, self._jobs, self._cycles, self._operations, self.inside, tuple(self._failing), tuple(self.new),
-            tuple(self._known), tuple(self._gone), tuple(self._broken), problem,
+            tuple(self._known), tuple(self._gone), tuple(self._broken), problem, cut,
         )  # fmt: skip
 
 

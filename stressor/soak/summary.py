@@ -52,7 +52,7 @@ class Summary:
                 self._findings[event.id] = {"id": event.id, "status": status, "target": event.target}
             case SoakFinished():
                 self._plain |= {"end": event.end, "elapsed": event.seconds, "busy": 0, "inside": round(event.inside, 4)}
-                self._plain |= {name: getattr(event, name) for name in ("jobs", "cycles", "operations")}
+                self._plain |= {name: getattr(event, name) for name in ("jobs", "cycles", "operations", "cut")}
                 self._plain |= {"broken": event.broken, "problem": event.problem}
 
     def json(self) -> bytes:

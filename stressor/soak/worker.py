@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Final, TypeAlias
@@ -19,6 +19,7 @@ from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding, Oracle
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
+from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.regressions import again
@@ -41,8 +42,15 @@ __all__ = ["Worker", "failed_with"]
 
 _CANARY: Final = 400
 """Cycles in which a field that was lost on purpose has to be missed."""
+_QEMU_CANARY: Final = 24
+"""The same on a real QEMU, where a cycle takes a thousand times as long."""
+_CANARY_SECONDS: Final = 10.0
+"""Seconds that a canary on a real QEMU may take; where they are too short, nothing is said of it."""
 _MODELS: Final = 64
 """Targets that stay loaded: finding one out takes a QEMU machine a second, and a job not much longer."""
+
+_SHRINKING: Final = 60.0
+"""Seconds behind its time for which a job may go on to make traces smaller. A later job may make them smaller still."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -64,6 +72,7 @@ class Worker:
         self._models: dict[tuple[str, str], Model] = {}
         self._watchdog = Watchdog(1.0)
         self._own = 0
+        self._until = 0.0
         self.memory = 0
         self.name: Final = f"{socket.gethostname()}/{os.getpid()}"
 
@@ -90,14 +99,17 @@ class Worker:
     def _run(self, job: Job, root: Path) -> JobResult:
         started = monotonic()
         self.memory = 0
+        self._until = started + job.seconds + _SHRINKING
         self._watchdog = Watchdog(job.batch_timeout)
         check_imported(job.sources, self.name)
         model = self._model(job, root)
         try:
             campaign = self._campaign(job, model)
             self._opened()
+            planting = monotonic()
             self._plant_canary(job, model)
-            return self._search(job, model, campaign, root, started)
+            once = monotonic() - planting
+            return msgspec.structs.replace(self._search(job, model, campaign, root, started), once=once)
         finally:
             model.close()
 
@@ -122,7 +134,8 @@ class Worker:
         if isinstance(model, RunsItself):
             return model.campaign(seed=job.seed, oracles=job.oracles)
         campaign = Campaign(
-            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog
+            model, seed=job.seed, oracles=job.oracles, reset_modes=modes, watchdog=self._watchdog,
+            stop=lambda: self._stop() or monotonic() >= self._until,
         )
         for each in job.known:
             campaign.know(each.finding())
@@ -134,14 +147,28 @@ class Worker:
         Raises TargetError when nothing came of it.
         """
         first = job.ordinal == 0 and job.seconds > 0
-        if not first or not isinstance(model, InProcess) or Oracle.LOAD_RESTORES not in job.oracles:
+        if not first or isinstance(model, RunsItself) or Oracle.LOAD_RESTORES not in job.oracles:
             return
-        hunter = Hunter(job.seed, _CANARY, job.oracles, job.reset_modes, job.batch_timeout, self._stop)
+        here = isinstance(model, InProcess)
+        if not here and ResetMode.IN_PLACE not in job.reset_modes:
+            return  # nothing can be lost of what a new process loads
+        until = None if here else monotonic() + _CANARY_SECONDS
+
+        def over() -> bool:
+            self._own += 1
+            return self._stop() or (until is not None and monotonic() >= until)
+
+        cycles = _CANARY if here else _QEMU_CANARY
+        hunter = Hunter(job.seed, cycles, job.oracles, job.reset_modes, job.batch_timeout, over)
         try:
             outcome = canary(model, hunter)
         except UnsuitableError:
             return
-        if outcome.finding is None and not self._stop():
+        except Exception:
+            if here:
+                raise
+            return  # a machine that died is the search's business, which tells what it died of
+        if outcome.finding is None and not over():
             raise TargetError(
                 f"{job.target}: the canary was not noticed ({outcome.mutant}, and others), so finding nothing "
                 f"means nothing; see `stressor audit {job.specification}`"
@@ -152,22 +179,25 @@ class Worker:
     ) -> JobResult:
         opened = monotonic()
         replayed = tuple(self._replayed(finding_of(record), model, job) for record in job.replays)
-        found: list[tuple[Finding, int]] = []
+        found: list[tuple[Finding, int, bool]] = []
         exhausted = job.seconds > 0
         if job.seconds > 0:
             for finding in campaign.run(None):
                 self._own += 1
                 if finding is not None:
-                    found.append((finding, campaign.cycles))
-                elif monotonic() - opened >= job.seconds or self._stop():
+                    before = [one for one, _, _ in found]
+                    driven = isinstance(campaign, Campaign)  # else a guest runs, and is not to wait
+                    repeats = driven and self._repeats(finding, before, job, model, root)
+                    found.append((finding, campaign.cycles, repeats))
+                if self._stop() or (finding is None and monotonic() - opened >= job.seconds):
                     exhausted = False
                     break
+        if not isinstance(campaign, Campaign):
+            found = [(one, at, self._repeats(one, (), job, model, root)) for one, at, _ in found]
         searched = monotonic()
         statistics = campaign.statistics if job.seconds > 0 else Statistics()
         fields, seen, toggled = _reached(campaign, model, statistics) if job.seconds > 0 else ((), "0", "0")
-        gathered = monotonic()
-        discoveries = tuple(self._discovery(finding, at, job, model, root) for finding, at in found)
-        inside = searched - opened + monotonic() - gathered
+        inside = searched - opened
         self.measure()
         return JobResult(
             JobOutcome.DONE,
@@ -180,7 +210,9 @@ class Worker:
             fields=fields,
             seen=seen,
             toggled=toggled,
-            discoveries=discoveries,
+            discoveries=tuple(
+                Discovery(record_of(one), one.divergence.attribute, repeats, at) for one, at, repeats in found
+            ),
             replayed=replayed,
             notes=() if isinstance(model, RunsItself) else model.notes,
             memory=self.memory,
@@ -194,17 +226,26 @@ class Worker:
             return Replayed(finding.id, Verdict.ERROR, str(error))
         return Replayed(finding.id, Verdict.FIXED if now is None else Verdict.FAILED)
 
-    def _discovery(self, finding: Finding, at: int, job: Job, model: Model, root: Path) -> Discovery:
-        """Replay a finding on new devices, in this process of code that was loaded anew."""
+    def _repeats(self, finding: Finding, before: Sequence[Finding], job: Job, model: Model, root: Path) -> bool:
+        """Replay a finding on new devices, in this process of code that was loaded anew.
+
+        What the search knew by then, `before` and the job's own, is passed over in the replay as it was in the search:
+        in the same trace it may come first, and hide the finding.
+        """
         self._own += 1
         try:
             if isinstance(model, InProcess):
                 model = _loaded(job, root)
+            with self._watchdog.within(job.batch_timeout):  # once something hung, the search waits for less
+                campaign = self._campaign(job, model)
+                if isinstance(campaign, Campaign):
+                    for each in before:
+                        campaign.know(each)
+                    return campaign.repeats(finding)
             now = again(finding, model, job.batch_timeout)
+            return now is not None and now.id == finding.id
         except StressorError:
-            now = None
-        same = now is not None and now.id == finding.id
-        return Discovery(record_of(finding), finding.divergence.attribute, same, at)
+            return False
 
 
 def failed_with(error: BaseException) -> JobResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Finding, Oracle
 from stressor.loop.trace import Cycle, Operation, ResetMode
 from stressor.soak.history import (
@@ -18,7 +20,7 @@ from stressor.soak.history import (
 )
 from tests.findings.samples import FORGOTTEN_FIFO, LOST_INTERRUPT
 
-__all__ = ["CLEAN", "EMPTY", "HISTORY", "HOSTILE", "HOSTILE_NAME"]
+__all__ = ["CLEAN", "EMPTY", "HISTORY", "HOSTILE", "HOSTILE_NAME", "with_findings"]
 
 _HOUR = 3600.0
 
@@ -190,3 +192,17 @@ HOSTILE = History(
         ),
     ),
 )  # fmt: skip
+
+
+def with_findings(count: int) -> History:
+    """Return the history with so many findings, each of which lost seven fields of 64 bytes."""
+    findings = []
+    for number in range(count):
+        one = FINDINGS[number % len(FINDINGS)]
+        divergence = one.finding.divergence
+        path = f"{divergence.first.path}_{number}"
+        also = tuple(FieldChange(f"{path}.also[{index}]", b"\1" * 64, b"\2" * 64) for index in range(6))
+        first = dataclasses.replace(divergence.first, path=path)
+        finding = dataclasses.replace(one.finding, divergence=dataclasses.replace(divergence, first=first, also=also))
+        findings.append(dataclasses.replace(one, finding=finding))
+    return dataclasses.replace(HISTORY, findings=tuple(findings))

@@ -15,8 +15,8 @@ from stressor.loop.finding import FieldChange
 from stressor.report.block import failure_block
 from stressor.report.html.page import render_page
 from stressor.report.html.pictures import bits, cycles_over_time, field_map
-from stressor.soak.history import FieldHistory, FieldState, History, Moment
-from tests.report.soak_sample import CLEAN, EMPTY, HISTORY, HOSTILE
+from stressor.soak.history import FieldHistory, FieldState, FindingStatus, History, Moment
+from tests.report.soak_sample import CLEAN, EMPTY, HISTORY, HOSTILE, with_findings
 
 EVERY = pytest.mark.parametrize("history", [HISTORY, CLEAN, EMPTY, HOSTILE], ids=["all", "clean", "empty", "hostile"])
 
@@ -97,6 +97,27 @@ def test_text_that_no_file_holds_is_escaped() -> None:
 
 def test_equal_histories_give_equal_pages() -> None:
     assert render_page(HISTORY) == render_page(dataclasses.replace(HISTORY))
+
+
+def test_many_findings_are_all_there_the_last_ones_in_short_and_the_page_stays_small() -> None:
+    history = with_findings(500)
+
+    page = render_page(history)
+
+    tree = Tree(page)
+    kinds = {given["id"] or "": tag for tag, given in tree.tags if given.get("class") == "finding"}
+    statuses = {one.finding.id: one.status for one in history.findings}
+    whole = [name for name, tag in kinds.items() if tag == "details"]
+    assert len(page.encode()) < 2_000_000
+    assert kinds.keys() == statuses.keys()
+    assert len(whole) > 20
+    assert {statuses[name] for name in whole} == {FindingStatus.NEW}
+    text = " ".join(tree.text.split())
+    assert f"The first {len(whole)} of 500 findings are told in full, the other {500 - len(whole)} in a row each" in text
+
+
+def test_few_findings_are_all_told_in_full() -> None:
+    assert "in a row each" not in render_page(HISTORY)
 
 
 @EVERY

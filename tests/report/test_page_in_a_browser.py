@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from stressor.report.html.page import render_page
 from stressor.soak.history import History
-from tests.report.soak_sample import CLEAN, EMPTY, HISTORY, HOSTILE
+from tests.report.soak_sample import CLEAN, EMPTY, HISTORY, HOSTILE, with_findings
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -108,6 +108,20 @@ def test_findings_are_filtered(browser: Chrome, tmp_path: Path) -> None:
     assert by_target == [ids["timer/0.deadline"]]
     assert shown(browser) == []
     assert browser.find_element(By.ID, "none").is_displayed()
+
+
+def test_findings_in_short_are_filtered_and_linked_to_as_well(browser: Chrome, tmp_path: Path) -> None:
+    history = with_findings(120)
+    opened(browser, tmp_path, history)
+    (last,) = [one.finding.id for one in history.findings if one.finding.divergence.first.path.endswith("_114")]
+    browser.find_element(By.ID, "search").send_keys("deadline_63")
+    searched = shown(browser)
+    browser.get(f"{browser.current_url}#{last}")
+    WebDriverWait(browser, 10).until(lambda _: last in shown(browser))
+
+    assert said(browser) == []
+    assert browser.find_element(By.ID, last).tag_name == "tr"
+    assert searched == [one.finding.id for one in history.findings if one.finding.divergence.first.path.endswith("deadline_63")]
 
 
 def test_every_replay_line_can_be_copied(browser: Chrome, tmp_path: Path) -> None:

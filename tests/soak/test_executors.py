@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import stressor
@@ -16,6 +17,7 @@ from stressor.loop.trace import ResetMode
 from stressor.soak.executors import JobHung, LocalExecutor, WorkerDied
 from stressor.soak.history import JobOutcome
 from stressor.soak.job import Job, JobResult, decode_result, encode
+from stressor.soak.worker import Worker
 
 TROUBLESOME = Path(__file__).with_name("troublesome.py")
 
@@ -178,3 +180,23 @@ def test_workers_end_when_their_soak_is_killed(tmp_path: Path) -> None:
     soak.stdout.close()
 
     wait_for(lambda: not members(worker))
+
+
+def test_a_job_that_is_hurried_makes_no_trace_smaller_and_still_replays_what_it_found() -> None:
+    whole = decode_result(Worker().run(job("Forgets")))
+    hurried = decode_result(Worker(lambda: True).run(job("Forgets")))
+
+    (small,), (large,) = whole.discoveries, hurried.discoveries
+    assert (small.replays, large.replays) == (True, True)
+    assert small.record.id == large.record.id
+    assert len(small.record.trace) == 2 < len(large.record.trace)
+
+
+def test_what_was_slow_once_is_given_its_whole_time_in_the_replay() -> None:
+    data = msgspec.json.decode(job("Sluggish"), type=Job)
+
+    result = decode_result(Worker().run(encode(msgspec.structs.replace(data, ordinal=1, batch_timeout=2.0))))
+
+    (hung,) = result.discoveries
+    assert hung.record.divergence.cause == "hung"
+    assert not hung.replays

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -274,3 +277,53 @@ def test_a_disk_that_fills_up_ends_a_session_in_good_order_and_loses_nothing(ses
     assert re.search(r"cannot be written: .*; make room, then resume with --resume", finished.problem)
     assert {identity for identity, _ in session.reported} == {finding.id for finding in session.kept}
     assert session.history.sessions[0].cycles == sum(job.cycles for job in session.of(JobEnded)) > 0
+
+
+class SetClock(datetime):
+    """A wall clock that somebody sets forth and back: each look at it is in another year."""
+
+    years = itertools.cycle([2031, 1999, 2040, 1970])
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> SetClock:
+        return cls(next(cls.years), 6, 1, tzinfo=tz)
+
+
+def test_a_clock_that_jumps_between_and_within_sessions_changes_nothing(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("journal", "summary"):
+        monkeypatch.setattr(f"stressor.soak.{module}.datetime", SetClock)
+    monkeypatch.setattr(time, "time", lambda: SetClock.now(UTC).timestamp())
+    began = time.monotonic()
+    first = session.run("Whole", "Forgets", seconds=60.0, findings=1)
+    jobs = [(job.target, job.seed) for job in session.of(JobEnded)]
+    for later in (3.0, 6.0):
+        finished = session.run("Whole", "Forgets", seconds=first.seconds + later, resume=True)
+        jobs += [(job.target, job.seed) for job in session.of(JobEnded)]
+        assert (finished.end, finished.failing) == (SessionEnd.DONE, first.new)
+    took = time.monotonic() - began
+
+    history = session.history
+    assert [one.began[:4] for one in history.sessions] == ["2031", "1999", "2040"]
+    assert [one.number for one in history.sessions] == [1, 2, 3]
+    assert len(set(jobs)) == len(jobs) == sum(sum(one.jobs.values()) for one in history.sessions)
+    assert [one.finding.id for one in history.findings] == list(first.new)
+    # each took what was left of its time, by a clock that nobody sets, and ended so long after its beginning
+    assert first.seconds + 6.0 <= sum(one.seconds for one in history.sessions) <= min(took, first.seconds + 12.0)
+    for one in history.sessions:
+        assert one.ended is not None
+        span = datetime.fromisoformat(one.ended) - datetime.fromisoformat(one.began)
+        assert span.total_seconds() == pytest.approx(one.seconds, abs=1.0)
+    for target in history.targets:
+        assert [moment.at for moment in target.moments] == sorted(moment.at for moment in target.moments)
+        assert target.moments[-1].at <= sum(one.seconds for one in history.sessions)
+
+
+def test_a_soak_ends_soon_after_its_time_whatever_its_jobs_are_at(session: Session) -> None:
+    finished = session.run("Hangs", "Whole", seconds=3.0, patience=60.0, workers=2)
+
+    assert finished.end is SessionEnd.DONE
+    assert finished.cut in (1, 2)  # on one worker it hangs, and on the other as soon as it gets there
+    assert 3.0 <= finished.seconds < 9.0
+    assert {job.target for job in session.of(JobEnded)} <= {"troublesome.Whole"}

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import msgspec
+
 from stressor.soak.chronicle import Acceptance
 from stressor.soak.history import FindingStatus
 from stressor.soak.job import Verdict
 from stressor.soak.standing import Standing
 from tests.findings.samples import FORGOTTEN_FIFO
-from tests.soak.samples import TARGET
+from tests.soak.samples import TARGET, job, result
 
 FOUND = FORGOTTEN_FIFO.id
 
@@ -40,3 +42,13 @@ def test_what_is_accepted_is_known_and_nothing_new() -> None:
 
     assert one.found(FORGOTTEN_FIFO, True, 1.0) == (FindingStatus.KNOWN, True)
     assert (one.new, one.last_novelty) == ({}, 0.0)
+
+
+def test_the_memory_of_a_worker_that_was_replaced_is_not_counted_on() -> None:
+    one = standing()
+    one.workers(2, 0.0)
+
+    for number, worker in enumerate(["here/1", "here/2", "here/1", "here/3", "here/4"]):
+        one.job(job(number), msgspec.structs.replace(result(), worker=worker, memory=1 << 40), 1)
+
+    assert 2 << 40 < one.columns(1.0, 2, 0)["memory"] < 3 << 40

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 
 import stressor.vmstate as vm
 from stressor.device import Device, Region
 
-__all__ = ["Clairvoyant", "Exits", "Forgets", "Hangs", "Moody", "Whole"]
+__all__ = ["Clairvoyant", "Exits", "Forgets", "Hangs", "Moody", "Sluggish", "Whole"]
 
 
 class Whole(Device):
@@ -71,6 +72,17 @@ class Moody(Whole):
         Moody.loads += 1
         if Moody.loads > 100:
             self.second = 0
+
+
+class Sluggish(Whole):
+    """The first write in a process takes longer than anybody waits, and all others a while."""
+
+    state = vm.Description("sluggish", fields=[vm.u8("first"), vm.u8("second")])
+    writes = 0
+
+    def _write(self, offset: int, width: int, value: int) -> None:
+        Sluggish.writes += 1
+        time.sleep(2.5 if Sluggish.writes == 1 else 0.4)
 
 
 class Clairvoyant(Whole):

@@ -2,7 +2,7 @@
 "use strict";
 const findings = [...document.querySelectorAll(".finding")];
 const words = new Map(findings.map(finding => [
-  finding, [...finding.querySelectorAll(":scope > summary, :scope > pre")].map(part => part.textContent).join(" ").toLowerCase(),
+  finding, [...finding.querySelectorAll(":scope > summary, :scope > pre, :scope > td")].map(part => part.textContent).join(" ").toLowerCase(),
 ]));
 const filters = document.getElementById("filters");
 

@@ -51,6 +51,7 @@ def render_page(history: History, operations: Operations = lambda finding: ()) -
     style, script = _own("page.css"), _own("page.js")
     findings = sorted_findings(history)
     counts = Counter(one.status for one in findings)
+    whole, short = findings_of(history, findings, operations)
     return environment.get_template("page.html").render(
         policy=_policy(style, script),
         style=style,
@@ -63,7 +64,8 @@ def render_page(history: History, operations: Operations = lambda finding: ()) -
         coverage=coverage(history) if history.targets else "",
         unrest=list(unrest(history)),
         statuses=[(str(status), counts[status]) for status in ORDER if counts[status]],
-        findings=findings_of(history, findings, operations),
+        findings=whole,
+        short=short,
         names=sorted({clean(one.finding.target) for one in findings}),
         targets=targets_of(history),
         chart=pictures.nights(history.sessions),

@@ -29,7 +29,9 @@ from stressor.soak.history import (
     TargetHistory,
 )
 
-__all__ = ["ChangeView", "FindingView", "NightView", "Operations", "TargetView", "findings_of", "nights_of", "targets_of"]
+__all__ = [
+    "ChangeView", "FindingView", "NightView", "Operations", "ShortView", "TargetView", "findings_of", "nights_of", "targets_of",
+]  # fmt: skip
 
 Operations: TypeAlias = Callable[[Finding], Sequence[OperationType]]
 """Names the steps of a finding's trace as its target does; empty where the target is not at hand."""
@@ -40,6 +42,8 @@ _CHANGES: Final = 4
 _STEPS: Final = 2_000
 _IN_BLOCK: Final = 40
 _LARGEST_FILE: Final = 96 << 10
+_ROOM: Final = 1_200_000
+"""Characters of findings that are told in full; the others are a row of a table each. A page is read on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,18 @@ class FindingView:
     changes: list[ChangeView]
     more_changes: int
     opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShortView:
+    """One of the findings for which a page has no more room, as a row of a table."""
+
+    id: str
+    status: str
+    target: str
+    path: str
+    cause: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +133,35 @@ class NightView:
     jobs: str
 
 
-def findings_of(history: History, findings: Sequence[FindingHistory], operations: Operations) -> list[FindingView]:
-    """Return the findings, in the order given."""
+def findings_of(
+    history: History, findings: Sequence[FindingHistory], operations: Operations
+) -> tuple[list[FindingView], list[ShortView]]:
+    """Return the findings, in the order given: those for which there is room, and the others in short."""
     new = sum(one.status is FindingStatus.NEW for one in findings)
-    return [
-        _finding(one, history.sessions, operations(one.finding), new <= _OPEN and one.status is FindingStatus.NEW)
-        for one in findings
-    ]
+    whole: list[FindingView] = []
+    room = _ROOM
+    for one in findings:
+        opened = new <= _OPEN and one.status is FindingStatus.NEW
+        view = _finding(one, history.sessions, operations(one.finding), opened)
+        room -= _size(view)
+        if room < 0 and whole:
+            break
+        whole.append(view)
+    return whole, [_short(one) for one in findings[len(whole) :]]
+
+
+def _size(view: FindingView) -> int:
+    """Return about how many characters of a page a finding takes."""
+    pictured = [view.life, view.parts or "", *(change.bits or "" for change in view.changes)]
+    return sum(map(len, (*pictured, view.file, view.block, *view.steps)))
+
+
+def _short(one: FindingHistory) -> ShortView:
+    divergence = one.finding.divergence
+    return ShortView(
+        one.finding.id, str(one.status), clean(one.finding.target), middle(clean(divergence.first.path), 200),
+        str(divergence.cause), seconds(one.at),
+    )  # fmt: skip
 
 
 def _finding(
