@@ -26,6 +26,8 @@ _DRAFTS: Final = 4
 """Drafts that a plan is chosen from."""
 _LENGTH: Final = 128
 """Operations in a draft."""
+_FIRST_LENGTH: Final = 64
+"""The same in the first plan: what is plainly wrong is to show at once."""
 _AHEAD: Final = 192
 """Operations of the last good draft that another one goes on from."""
 _STEP: Final = 4
@@ -109,7 +111,7 @@ class SteeredEngine:
         best: tuple[Draft | None, list[_Point]] = None, []
         highest = 0.0
         for candidate in range(1, _DRAFTS + 1):
-            draft = self._engine.draft(index, candidate, _LENGTH)
+            draft = self._engine.draft(index, candidate, min(_LENGTH, _FIRST_LENGTH * (index + 1)))
             if candidate == 1 and self._good is not None:
                 good = self._good
                 draft = Draft(

@@ -192,11 +192,11 @@ def test_a_job_that_is_hurried_makes_no_trace_smaller_and_still_replays_what_it_
     assert len(small.record.trace) == 2 < len(large.record.trace)
 
 
-def test_what_was_slow_once_is_given_its_whole_time_in_the_replay() -> None:
+def test_what_was_slow_once_is_given_its_whole_time_in_the_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUGGISH_WRITES", "0")
     data = msgspec.json.decode(job("Sluggish"), type=Job)
 
-    result = decode_result(Worker().run(encode(msgspec.structs.replace(data, ordinal=1, batch_timeout=2.0))))
+    result = decode_result(Worker().run(encode(msgspec.structs.replace(data, ordinal=1, batch_timeout=1.0))))
 
-    (hung,) = result.discoveries
-    assert hung.record.divergence.cause == "hung"
-    assert not hung.replays
+    assert {hung.record.divergence.cause for hung in result.discoveries} == {"hung"}
+    assert not any(hung.replays for hung in result.discoveries)
