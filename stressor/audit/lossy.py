@@ -33,6 +33,9 @@ class LossyModel(Model):
     def open(self) -> LossyTarget:
         return LossyTarget(self)
 
+    def lockstep(self, count: int) -> None:
+        """What each of them loses, only it can tell."""
+
 
 class LossyTarget(InProcessTarget):
     """A device that loses something."""
@@ -51,7 +54,7 @@ class LossyTarget(InProcessTarget):
         if not self._kept:
             super()._reset_in_place()
             return
-        live = self._binding.live
+        live = self.binding.live
         kept = live.keep(self.device, {self._kept})
         super()._reset_in_place()
         live.put_back(self.device, kept, {self._kept})

@@ -14,6 +14,7 @@ __all__ = [
     "DiedOfDamageError",
     "DiedOfSavingError",
     "FieldInfo",
+    "Lockstep",
     "SavedField",
     "Snapshot",
     "StillbornError",
@@ -184,6 +185,34 @@ class Target(Protocol):
         """Let go of everything that the target started."""
 
 
+class Lockstep(Protocol):
+    """Several devices of one type that are given the same operations side by side, each with cycles of
+    its own: what is common to them is done once. All methods but `targets` are about all of them, and
+    what a device raises passes through.
+
+    It is for devices that do as the recording says: a False tells that some do not, and no more.
+    """
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The devices one by one."""
+
+    def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
+        """Run operations; return whether `observed` is what each answered and what came out of it."""
+
+    def save(self) -> Snapshot | None:
+        """Save the devices; None when they do not all save the same."""
+
+    def load(self, snapshot: Snapshot) -> bool:
+        """Load what `save` returned; return whether nothing came out meanwhile."""
+
+    def saves(self, data: bytes) -> bool:
+        """Save the devices once more; return whether it is this each time."""
+
+    def are(self, digest: bytes) -> bool:
+        """Return whether this is what `Target.examine` gives for each."""
+
+
 class TargetType(Protocol):
     """What can be opened, again and again, to get a pristine `Target`."""
 
@@ -247,6 +276,10 @@ class TargetType(Protocol):
     def open(self) -> Target:
         """Return a new device, just reset. Raises TargetError when there is none to be had, and
         StillbornError."""
+
+    def lockstep(self, count: int) -> Lockstep | None:
+        """Return so many new devices, just reset, to be driven side by side; None where each is better
+        driven alone."""
 
     def close(self) -> None:
         """Let go of what was started ahead for targets that were not opened any more."""

@@ -11,7 +11,7 @@ from time import monotonic
 
 from stressor.errors import TargetError
 from stressor.loop.coverage import FieldCoverage, saved_at_reset
-from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
+from stressor.loop.cycle import Checks, Recording, record, run_lockstep, run_schedule, trace_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Kind, Oracle
 from stressor.loop.investigate import investigate
@@ -30,6 +30,7 @@ __all__ = ["Campaign"]
 
 _IDLE = 100  # plans in a row without a single cycle, as every one crashed at once: there is no going on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
+_ALONE = 8  # plans whose schedules run one by one, after one of which something parted
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
@@ -73,6 +74,7 @@ class Campaign:
         self._repairs: set[str] = set()
         self._uncleared: set[str] = set()
         self._fruitless = 0
+        self._alone = 0
         self._ended = False
         self._kinds = Kinds(target_type.operations)
         self._drawn = [0] * len(target_type.operations)
@@ -166,6 +168,8 @@ class Campaign:
                 return
         if not batches:
             return
+        if raised is None and self._in_lockstep(recording, plan, limit):
+            return
         whole = 0
         try:
             for number, schedule in enumerate(plan.schedules):
@@ -192,8 +196,33 @@ class Campaign:
                         return
         finally:
             if whole:
-                self.operations += whole * sum(plan.drawn)
-                self._drawn = [total + whole * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
+                self._count_whole(plan, whole)
+
+    def _in_lockstep(self, recording: Recording, plan: Plan, limit: int | None) -> bool:
+        """Run all schedules side by side, where that can be done; return whether all held. Otherwise nothing is counted."""
+        if self._alone:
+            self._alone -= 1
+            return False
+        cycles = sum(map(len, plan.schedules))
+        known = self._repairs or self._uncleared or self._checks.tolerated or self._checks.hidden
+        if known or not self._all_on or (limit is not None and cycles > limit - self.cycles):
+            return False
+        lockstep = self._type.lockstep(len(plan.schedules))
+        if lockstep is None:
+            return False
+        saved = run_lockstep(
+            lockstep, recording, plan.batches, plan.schedules, self._checks, self._watchdog, self._pristine
+        )
+        if saved is None:
+            self._alone = _ALONE
+            return False
+        for snapshot in saved:
+            self.coverage.add(snapshot)
+        self.coverage.settle(lockstep.targets[0])
+        for schedule in plan.schedules:
+            self._count_cycles(schedule)
+        self._count_whole(plan, len(plan.schedules))
+        return True
 
     def _record(
         self, batches: Sequence[Sequence[Operation]], *, unseen: bool
@@ -233,6 +262,10 @@ class Campaign:
         self.cycles += len(schedule)
         self._modes.update(map(_MODE, schedule))
         self._damaged += sum(map(bool, map(_DAMAGE, schedule)))
+
+    def _count_whole(self, plan: Plan, times: int) -> None:
+        self.operations += times * sum(plan.drawn)
+        self._drawn = [total + times * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
 
     def _count_operations(self, batches: Sequence[Sequence[Operation]]) -> None:
         """Count the operations of a plan that was cut short, by their kind."""

@@ -103,7 +103,7 @@ class InProcessTarget:
     """
 
     def __init__(self, binding: Binding) -> None:
-        self._binding = binding
+        self.binding = binding
         self._functions = binding.functions
         self._save, self._load = binding.save, binding.load
         self._digest = binding.live.digest
@@ -116,10 +116,10 @@ class InProcessTarget:
 
     def _adopt(self, device: Any) -> None:
         self.device = device
-        self._outputs, self._clock, self._lines, self._inputs, self._memories = self._binding.board(device)
+        self.outputs, self.clock, self.lines, self._inputs, self._memories = self.binding.board(device)
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
-        outputs = self._outputs
+        outputs = self.outputs
         outputs.clear()
         append = outputs.append
         functions = self._functions
@@ -139,11 +139,11 @@ class InProcessTarget:
         if not self.repairs:
             data, layout, beside = self._save(self.device)
         else:
-            live = self._binding.live
+            live = self.binding.live
             kept = live.keep(self.device, self.repairs)
             data, layout, beside = self._save(self.device)
             live.put_back(self.device, kept, self.repairs)
-        return Snapshot(data, layout, (self._clock.now, [*map(_level, self._lines)], beside, kept))
+        return Snapshot(data, layout, (self.clock.now, [*map(_level, self.lines)], beside, kept))
 
     def save_again(self) -> bytes:
         return self._save(self.device)[0]
@@ -158,32 +158,32 @@ class InProcessTarget:
         else:
             self._reset_in_place()
             if mode is _POISON:
-                keep = self._binding.absent(snapshot.data, snapshot.layout)
-                self._binding.live.scribble(self.device, keep)
+                keep = self.binding.absent(snapshot.data, snapshot.layout)
+                self.binding.live.scribble(self.device, keep)
 
     def _reset_in_place(self) -> None:
         for line in self._inputs:
             line.level = line.initial
-        self._binding.reset(self.device)
+        self.binding.reset(self.device)
         if self.uncleared:
             self._clear()
 
     def _clear(self) -> None:
-        fresh = self._binding.live.keep(self._create(), self.uncleared)
-        self._binding.live.put_back(self.device, fresh, self.uncleared)
+        fresh = self.binding.live.keep(self._create(), self.uncleared)
+        self.binding.live.put_back(self.device, fresh, self.uncleared)
 
     def _create(self) -> Any:
-        Clock.epoch = self._clock.now
+        Clock.epoch = self.clock.now
         try:
-            return self._binding.create()
+            return self.binding.create()
         finally:
             Clock.epoch = 0
 
     def _replace(self, device: Any) -> None:
         self._spare = self.device
-        before, now = self._memories, self._clock.now
+        before, now = self._memories, self.clock.now
         self._adopt(device)
-        self._clock.now = now
+        self.clock.now = now
         if before:
             for memory, old in zip(self._memories, before, strict=True):
                 # an exchange, so that a spare device does not share the memory of the one in use
@@ -209,9 +209,9 @@ class InProcessTarget:
         return False  # it is cheap to see that a refusal leaves the device itself as it was
 
     def offer(self, snapshot: Snapshot) -> list[object]:
-        was = self._clock.now, [*map(_level, self._lines)]
+        was = self.clock.now, [*map(_level, self.lines)]
         try:
-            return self._put(snapshot, self._binding.offer)
+            return self._put(snapshot, self.binding.offer)
         except StreamError:
             self._restore_board(*was)
             raise
@@ -220,56 +220,56 @@ class InProcessTarget:
         board: Any = snapshot.board
         now, levels, beside, kept = board
         self._restore_board(now, levels)
-        outputs = self._outputs
+        outputs = self.outputs
         outputs.clear()
         device = load(self.device, snapshot.data, beside)
         emitted = outputs[:]
         if device is not self.device:
             self._replace(device)
         if kept and self.repairs:
-            self._binding.live.put_back(self.device, kept, self.repairs)
+            self.binding.live.put_back(self.device, kept, self.repairs)
         return emitted
 
     def _restore_board(self, now: int, levels: list[int]) -> None:
-        self._clock.now = now
-        if [*map(_level, self._lines)] != levels:  # mostly none moved
-            for line, level in zip(self._lines, levels, strict=True):
+        self.clock.now = now
+        if [*map(_level, self.lines)] != levels:  # mostly none moved
+            for line, level in zip(self.lines, levels, strict=True):
                 line.level = level
 
     def examine(self) -> bytes:
         return self._digest(self.device)
 
     def attributes(self) -> dict[str, object]:
-        return self._binding.live.attributes(self.device)
+        return self.binding.live.attributes(self.device)
 
     def value(self, attribute: str) -> object:
-        return self._binding.live.value(self.device, attribute)
+        return self.binding.live.value(self.device, attribute)
 
     def derived(self) -> dict[str, object]:
-        return self._binding.live.derived(self.device)
+        return self.binding.live.derived(self.device)
 
     def pristine(self) -> bytes:
-        return self._binding.live.digest(self._create())
+        return self.binding.live.digest(self._create())
 
     def fresh(self, pristine: bytes) -> bool:
         digest = self.examine()
         return digest == pristine or digest == self.pristine()
 
     def pristine_attributes(self) -> dict[str, object]:
-        return self._binding.live.attributes(self._create())
+        return self.binding.live.attributes(self._create())
 
     def assign(self, values: Mapping[str, object]) -> None:
         below = {without_indexes(path) for path in values}
-        self._binding.live.assign(self.device, values, below)
+        self.binding.live.assign(self.device, values, below)
 
     def broken(self) -> str | None:
-        return self._binding.broken(self.device)
+        return self.binding.broken(self.device)
 
     def field(self, attribute: str) -> FieldInfo:
-        return self._binding.field(attribute)
+        return self.binding.field(attribute)
 
     def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
-        return self._binding.saved_fields(snapshot.data)
+        return self.binding.saved_fields(snapshot.data)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -1,0 +1,100 @@
+"""Devices of this process that are driven side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
+from stressor.loop.target import Snapshot
+from stressor.loop.trace import Operation
+from stressor.targets.in_process import InProcessTarget
+
+__all__ = ["InProcessLockstep"]
+
+_level: Final = attrgetter("level")
+_PADDING: Final = ((None,) * 3, (None,) * 2, (None,), ())
+
+
+class InProcessLockstep:
+    """A `Lockstep` of devices that answer to one binding.
+
+    All are in one state at a save point, or they are told apart by the first comparison after it: so the board is
+    looked at once, and what one saves is what all load.
+    """
+
+    def __init__(self, targets: Sequence[InProcessTarget]) -> None:
+        self.targets: Final = targets
+        binding = targets[0].binding
+        self._functions: Final = binding.functions
+        self._save: Final = binding.save
+        self._load: Final = binding.load
+        self._digest: Final = binding.live.digest
+
+    def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
+        functions = self._functions
+        calls = [
+            (functions[name], len(arguments), *arguments, *_PADDING[len(arguments)])
+            if len(arguments) < 4 else (functions[name], 4, arguments, None, None)
+            for name, arguments in operations
+        ]  # fmt: skip
+        for target in self.targets:
+            outputs = target.outputs
+            outputs.clear()
+            append = outputs.append
+            device = target.device
+            # `function(device, *arguments)` would take half as long again
+            for function, count, first, second, third in calls:
+                if count == 3:
+                    append(function(device, first, second, third))
+                elif count == 2:
+                    append(function(device, first, second))
+                elif count == 1:
+                    append(function(device, first))
+                elif count == 0:
+                    append(function(device))
+                else:
+                    append(function(device, *first))
+            if outputs != observed:
+                return False
+        return True
+
+    def save(self) -> Snapshot | None:
+        save = self._save
+        first, *others = self.targets
+        data, layout, beside = save(first.device)
+        for target in others:
+            if save(target.device)[0] != data:
+                return None
+        return Snapshot(data, layout, (first.clock.now, [*map(_level, first.lines)], beside, None))
+
+    def saves(self, data: bytes) -> bool:
+        save = self._save
+        for target in self.targets:
+            if save(target.device)[0] != data:
+                return False
+        return True
+
+    def load(self, snapshot: Snapshot) -> bool:
+        board = snapshot.board
+        now, levels, beside, _ = board
+        data, load = snapshot.data, self._load
+        for target in self.targets:
+            target.clock.now = now
+            for line, level in zip(target.lines, levels):
+                line.level = level
+            outputs = target.outputs
+            outputs.clear()
+            device = load(target.device, data, beside)
+            if outputs:
+                return False
+            if device is not target.device:
+                target._replace(device)
+        return True
+
+    def are(self, digest: bytes) -> bool:
+        examine = self._digest
+        for target in self.targets:
+            if examine(target.device) != digest:
+                return False
+        return True
