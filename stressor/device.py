@@ -130,9 +130,13 @@ class Clock:
 
     def expire(self) -> None:
         """Let time pass up to the next deadline; nothing happens when no timer is armed."""
-        deadline = self.next_deadline
-        if deadline is not None:
-            self.advance(max(0, deadline - self.now))
+        first: int | None = None
+        for timer in self.timers:
+            due = timer.deadline
+            if due is not None and (first is None or due < first):
+                first = due
+        if first is not None:
+            self.advance(first - self.now if first > self.now else 0)
 
 
 class Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from stressor.loop.target import Snapshot
 from stressor.loop.trace import Operation
@@ -26,10 +26,9 @@ class InProcessLockstep:
     def __init__(self, targets: Sequence[InProcessTarget]) -> None:
         self.targets: Final = targets
         binding = targets[0].binding
+        self._binding: Final = binding
         self._functions: Final = binding.functions
-        self._save: Final = binding.save
-        self._load: Final = binding.load
-        self._digest: Final = binding.live.digest
+        self._pack: Final = binding.packer
 
     def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
         functions = self._functions
@@ -60,28 +59,25 @@ class InProcessLockstep:
         return True
 
     def save(self) -> Snapshot | None:
-        save = self._save
-        first, *others = self.targets
-        data, layout, beside = save(first.device)
-        for target in others:
-            if save(target.device)[0] != data:
-                return None
-        return Snapshot(data, layout, (first.clock.now, [*map(_level, first.lines)], beside, None))
+        first = self.targets[0]
+        data, layout, beside = self._binding.save(first.device)
+        board = (first.clock.now, [*map(_level, first.lines)], beside, None)
+        return Snapshot(data, layout, board) if self._save(self.targets[1:], data) else None
 
     def saves(self, data: bytes) -> bool:
-        save = self._save
-        for target in self.targets:
-            if save(target.device)[0] != data:
-                return False
-        return True
+        return self._save(self.targets, data)
+
+    def _save(self, targets: Sequence[InProcessTarget], data: bytes) -> bool:
+        pack = self._pack
+        return [pack(target.device)[0] for target in targets].count(data) == len(targets)
 
     def load(self, snapshot: Snapshot) -> bool:
-        board = snapshot.board
+        board: Any = snapshot.board
         now, levels, beside, _ = board
-        data, load = snapshot.data, self._load
+        data, load = snapshot.data, self._binding.load
         for target in self.targets:
             target.clock.now = now
-            for line, level in zip(target.lines, levels):
+            for line, level in zip(target.lines, levels, strict=True):
                 line.level = level
             outputs = target.outputs
             outputs.clear()
@@ -89,12 +85,8 @@ class InProcessLockstep:
             if outputs:
                 return False
             if device is not target.device:
-                target._replace(device)
+                target.replace(device)
         return True
 
     def are(self, digest: bytes) -> bool:
-        examine = self._digest
-        for target in self.targets:
-            if examine(target.device) != digest:
-                return False
-        return True
+        return self._binding.live.alike([target.device for target in self.targets], digest)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -61,6 +61,15 @@ class LiveState:
             return learnt(root)  # type: ignore[no-any-return]
         except ValueError:  # something marshal cannot write; names can still be compared
             return repr(list(self.attributes(root, unsaved=False).items())).encode()
+
+    def alike(self, roots: Sequence[object], digest: bytes) -> bool:
+        """Return whether each of `roots` has this digest."""
+        for compiled in self._digests[:1]:
+            try:
+                return [compiled(root) for root in roots].count(digest) == len(roots)
+            except (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError):
+                break
+        return [self.digest(root) for root in roots].count(digest) == len(roots)
 
     def attributes(self, root: object, *, unsaved: bool = True) -> dict[str, object]:
         """Return each value by its path, in the order of definition; slow, for reports."""
