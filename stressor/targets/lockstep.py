@@ -13,7 +13,6 @@ from stressor.targets.in_process import InProcessTarget
 __all__ = ["InProcessLockstep"]
 
 _level: Final = attrgetter("level")
-_PADDING: Final = ((None,) * 3, (None,) * 2, (None,), ())
 
 
 class InProcessLockstep:
@@ -32,31 +31,29 @@ class InProcessLockstep:
 
     def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
         functions = self._functions
-        calls = [
-            (functions[name], len(arguments), *arguments, *_PADDING[len(arguments)])
-            if len(arguments) < 4 else (functions[name], 4, arguments, None, None)
-            for name, arguments in operations
-        ]  # fmt: skip
         for target in self.targets:
-            outputs = target.outputs
-            outputs.clear()
-            append = outputs.append
-            device = target.device
-            # `function(device, *arguments)` would take half as long again
-            for function, count, first, second, third in calls:
-                if count == 3:
+            target.outputs.clear()
+        ends = [(target.device, target.outputs.append) for target in self.targets]
+        # one operation on all devices, then the next: their code is at hand then
+        for name, arguments in operations:
+            function, count = functions[name], len(arguments)
+            if count == 3:
+                first, second, third = arguments
+                for device, append in ends:
                     append(function(device, first, second, third))
-                elif count == 2:
+            elif count == 2:
+                first, second = arguments
+                for device, append in ends:
                     append(function(device, first, second))
-                elif count == 1:
+            elif count == 1:
+                (first,) = arguments
+                for device, append in ends:
                     append(function(device, first))
-                elif count == 0:
-                    append(function(device))
-                else:
-                    append(function(device, *first))
-            if outputs != observed:
-                return False
-        return True
+            else:
+                for device, append in ends:
+                    append(function(device, *arguments))
+        outputs: list[Sequence[object]] = [target.outputs for target in self.targets]
+        return outputs.count(observed) == len(outputs)
 
     def save(self) -> Snapshot | None:
         first = self.targets[0]
