@@ -102,7 +102,7 @@ class InProcessTarget:
     """
 
     def __init__(self, binding: Binding) -> None:
-        self.binding = binding
+        self._binding = binding
         self._functions = binding.functions
         self._save, self._load = binding.save, binding.load
         self._digest = binding.live.digest
@@ -115,7 +115,7 @@ class InProcessTarget:
 
     def _adopt(self, device: Any) -> None:
         self.device = device
-        self.outputs, self.clock, self.lines, self._inputs, self._memories = self.binding.board(device)
+        self.outputs, self.clock, self.lines, self._inputs, self._memories = self._binding.board(device)
 
     def execute(self, operations: Sequence[Operation]) -> list[object]:
         outputs = self.outputs
@@ -149,7 +149,7 @@ class InProcessTarget:
         if not self.repairs:
             data, layout, beside = self._save(self.device)
         else:
-            live = self.binding.live
+            live = self._binding.live
             kept = live.keep(self.device, self.repairs)
             data, layout, beside = self._save(self.device)
             live.put_back(self.device, kept, self.repairs)
@@ -168,24 +168,24 @@ class InProcessTarget:
         else:
             self._reset_in_place()
             if mode is _POISON:
-                keep = self.binding.absent(snapshot.data, snapshot.layout)
-                self.binding.live.scribble(self.device, keep)
+                keep = self._binding.absent(snapshot.data, snapshot.layout)
+                self._binding.live.scribble(self.device, keep)
 
     def _reset_in_place(self) -> None:
         for line in self._inputs:
             line.level = line.initial
-        self.binding.reset(self.device)
+        self._binding.reset(self.device)
         if self.uncleared:
             self._clear()
 
     def _clear(self) -> None:
-        fresh = self.binding.live.keep(self._create(), self.uncleared)
-        self.binding.live.put_back(self.device, fresh, self.uncleared)
+        fresh = self._binding.live.keep(self._create(), self.uncleared)
+        self._binding.live.put_back(self.device, fresh, self.uncleared)
 
     def _create(self) -> Any:
         Clock.epoch = self.clock.now
         try:
-            return self.binding.create()
+            return self._binding.create()
         finally:
             Clock.epoch = 0
 
@@ -221,7 +221,7 @@ class InProcessTarget:
     def offer(self, snapshot: Snapshot) -> list[object]:
         was = self.clock.now, [*map(_level, self.lines)]
         try:
-            return self._put(snapshot, self.binding.offer)
+            return self._put(snapshot, self._binding.offer)
         except StreamError:
             self._restore_board(*was)
             raise
@@ -237,7 +237,7 @@ class InProcessTarget:
         if device is not self.device:
             self.replace(device)
         if kept and self.repairs:
-            self.binding.live.put_back(self.device, kept, self.repairs)
+            self._binding.live.put_back(self.device, kept, self.repairs)
         return emitted
 
     def _restore_board(self, now: int, levels: list[int]) -> None:
@@ -250,36 +250,36 @@ class InProcessTarget:
         return self._digest(self.device)
 
     def attributes(self) -> dict[str, object]:
-        return self.binding.live.attributes(self.device)
+        return self._binding.live.attributes(self.device)
 
     def value(self, attribute: str) -> object:
-        return self.binding.live.value(self.device, attribute)
+        return self._binding.live.value(self.device, attribute)
 
     def derived(self) -> dict[str, object]:
-        return self.binding.live.derived(self.device)
+        return self._binding.live.derived(self.device)
 
     def pristine(self) -> bytes:
-        return self.binding.live.digest(self._create())
+        return self._binding.live.digest(self._create())
 
     def fresh(self, pristine: bytes) -> bool:
         digest = self.examine()
         return digest == pristine or digest == self.pristine()
 
     def pristine_attributes(self) -> dict[str, object]:
-        return self.binding.live.attributes(self._create())
+        return self._binding.live.attributes(self._create())
 
     def assign(self, values: Mapping[str, object]) -> None:
         below = {without_indexes(path) for path in values}
-        self.binding.live.assign(self.device, values, below)
+        self._binding.live.assign(self.device, values, below)
 
     def broken(self) -> str | None:
-        return self.binding.broken(self.device)
+        return self._binding.broken(self.device)
 
     def field(self, attribute: str) -> FieldInfo:
-        return self.binding.field(attribute)
+        return self._binding.field(attribute)
 
     def saved_fields(self, snapshot: Snapshot) -> Sequence[SavedField]:
-        return self.binding.saved_fields(snapshot.data)
+        return self._binding.saved_fields(snapshot.data)
 
     def close(self) -> None:
         """Nothing to let go of."""

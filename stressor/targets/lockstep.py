@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from stressor.loop.target import Snapshot
 from stressor.loop.trace import Operation
-from stressor.targets.in_process import InProcessTarget
+from stressor.targets.in_process import Binding, InProcessTarget
 
 __all__ = ["InProcessLockstep"]
 
@@ -16,15 +16,14 @@ _level: Final = attrgetter("level")
 
 
 class InProcessLockstep:
-    """A `Lockstep` of devices that answer to one binding.
+    """A `Lockstep` of `count` devices that are reached by one binding.
 
     All are in one state at a save point, or they are told apart by the first comparison after it: so the board is
     looked at once, and what one saves is what all load.
     """
 
-    def __init__(self, targets: Sequence[InProcessTarget]) -> None:
-        self.targets: Final = targets
-        binding = targets[0].binding
+    def __init__(self, binding: Binding, count: int) -> None:
+        self.targets: Final[Sequence[InProcessTarget]] = [InProcessTarget(binding) for _ in range(count)]
         self._binding: Final = binding
         self._functions: Final = binding.functions
         self._pack: Final = binding.packer

@@ -99,7 +99,7 @@ class Model:
         return InProcessTarget(self.binding)
 
     def lockstep(self, count: int) -> InProcessLockstep | None:
-        return InProcessLockstep([self.open() for _ in range(count)])
+        return InProcessLockstep(self.binding, count)
 
 
 def model_of(cls: type[Device], specification: str, name: str) -> Model:
