@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from operator import attrgetter
 from time import monotonic
 
 from stressor.errors import TargetError
@@ -15,7 +14,6 @@ from stressor.loop.cycle import Checks, Recording, record, run_lockstep, run_sch
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Kind, Oracle
 from stressor.loop.investigate import investigate
-from stressor.loop.operations import Kinds
 from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
@@ -24,6 +22,7 @@ from stressor.search.drawn import HypothesisEngine
 from stressor.search.plan import Engine, EngineName, Plan
 from stressor.search.seeded import SeededEngine
 from stressor.search.shrink import shrink_on
+from stressor.search.tally import Tally
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
@@ -36,8 +35,6 @@ _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
-_MODE = attrgetter("mode")
-_DAMAGE = attrgetter("damage")
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
 
@@ -76,16 +73,10 @@ class Campaign:
         self._fruitless = 0
         self._alone = 0
         self._ended = False
-        self._kinds = Kinds(target_type.operations)
-        self._drawn = [0] * len(target_type.operations)
+        self._tally = Tally(target_type.operations)
         self._crashes: Counter[str] = Counter()
-        self._modes: Counter[ResetMode] = Counter()
-        self._damaged = 0
-        self._plans = 0
         self._started = monotonic()
         self._limit = 0
-        self.cycles = 0
-        self.operations = 0
         self.findings = 0
         self._pristine = b""
         try:
@@ -96,6 +87,16 @@ class Campaign:
         self._pristine = target.examine()
         self.coverage = FieldCoverage(target_type.prefix, saved_at_reset(target, watchdog))
         target.close()
+
+    @property
+    def cycles(self) -> int:
+        """How many cycles were begun."""
+        return self._tally.cycles
+
+    @property
+    def operations(self) -> int:
+        """How many operations interrupted devices were given."""
+        return self._tally.operations
 
     def run(self, cycles: int | None) -> Iterator[Finding | None]:
         """Run plans until `cycles` are done (for ever when None). Yields each new finding, and None
@@ -119,14 +120,14 @@ class Campaign:
         """Run one plan; return whether anything parted, a suspicion that `consider` looks into."""
         with self._watchdog.watching():
             recording, raised = self._record(plan.batches, unseen=False)
-            self._plans += 1
+            self._tally.plans += 1
             if raised is not None:
                 return True
             for number, schedule in enumerate(plan.schedules):
                 parted = self._run(recording, plan.batches, schedule, None if number else self.coverage)
                 done, begun = parted or (len(plan.batches), len(schedule))
-                self._count_cycles(schedule[:begun])
-                self._count_operations(plan.batches[:done])
+                self._tally.add_cycles(schedule[:begun])
+                self._tally.add_operations(plan.batches[:done])
                 if parted is not None:
                     return True
             return False
@@ -139,7 +140,7 @@ class Campaign:
     def _stillborn(self) -> Iterator[Finding]:
         """Yield what is wrong with a device that cannot be saved; that save was its only cycle."""
         cycle = Cycle(self._checks.looking_in or ResetMode.IN_PLACE)
-        self._count_cycles([cycle])
+        self._tally.add_cycles([cycle])
         for divergence in investigate(self._type, (cycle,), self._checks, self._watchdog):
             self.findings += 1
             yield Finding(
@@ -147,7 +148,7 @@ class Campaign:
             )  # fmt: skip
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
-        self._plans += 1
+        self._tally.plans += 1
         batches = plan.batches
         # to look at a twin that does not walk is to save it, so every other one is not looked at
         unseen = not self._type.walks and index % 2 == 1
@@ -184,11 +185,11 @@ class Campaign:
                 parted = self._run(recording, batches_now, schedule, coverage)
                 if parted is None and len(batches_now) == len(plan.batches):
                     whole += 1
-                    self._count_cycles(schedule)
+                    self._tally.add_cycles(schedule)
                     continue
                 done, begun = parted or (len(batches_now), len(schedule))
-                self._count_cycles(schedule[:begun])
-                self._count_operations(batches_now[:done])
+                self._tally.add_cycles(schedule[:begun])
+                self._tally.add_operations(batches_now[:done])
                 if parted is not None and self._worthwhile():
                     recorded_with = self._type
                     yield from self._look(trace_of(batches_now, schedule, done, begun))
@@ -196,7 +197,7 @@ class Campaign:
                         return
         finally:
             if whole:
-                self._count_whole(plan, whole)
+                self._tally.add_whole(plan, whole)
 
     def _in_lockstep(self, recording: Recording, plan: Plan, limit: int | None) -> bool:
         """Run all schedules side by side, where that can be done; return whether all held. Otherwise nothing is counted."""
@@ -220,8 +221,8 @@ class Campaign:
             self.coverage.add(snapshot)
         self.coverage.settle(lockstep.targets[0])
         for schedule in plan.schedules:
-            self._count_cycles(schedule)
-        self._count_whole(plan, len(plan.schedules))
+            self._tally.add_cycles(schedule)
+        self._tally.add_whole(plan, len(plan.schedules))
         return True
 
     def _record(
@@ -257,23 +258,6 @@ class Campaign:
             if coverage is not None:
                 coverage.settle(subject)
             subject.close()
-
-    def _count_cycles(self, schedule: Sequence[Cycle]) -> None:
-        self.cycles += len(schedule)
-        self._modes.update(map(_MODE, schedule))
-        self._damaged += sum(map(bool, map(_DAMAGE, schedule)))
-
-    def _count_whole(self, plan: Plan, times: int) -> None:
-        self.operations += times * sum(plan.drawn)
-        self._drawn = [total + times * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
-
-    def _count_operations(self, batches: Sequence[Sequence[Operation]]) -> None:
-        """Count the operations of a plan that was cut short, by their kind."""
-        for operation in (operation for batch in batches for operation in batch):
-            self.operations += 1
-            index = self._kinds.index(operation)
-            if index is not None:
-                self._drawn[index] += 1
 
     def _worthwhile(self) -> bool:
         self._fruitless += 1
@@ -390,24 +374,10 @@ class Campaign:
     def statistics(self) -> Statistics:
         """What was done so far, and what was not."""
         fields = self.coverage.of(self._type)
-        spoke = dict.fromkeys((oracle.value for oracle in Oracle if oracle in self._checks.oracles), self.cycles)
-        spoke |= {
-            oracle.value: count
-            for oracle, count in (
-                (Oracle.RESET_IS_FRESH, self._modes[ResetMode.IN_PLACE]),
-                (Oracle.REFUSES_DAMAGE, self._damaged),
-                (Oracle.SAVE_IS_PURE, self._modes[self._checks.looking_in] if self._checks.looking_in else 0),
-                (Oracle.INVARIANTS_HOLD, self.cycles if self._type.invariants else 0),
-                (Oracle.RUNS_ALONE, self._plans),
-            )
-            if oracle.value in spoke
-        }
         return Statistics(
-            cycles={mode.value: count for mode, count in sorted(self._modes.items())},
-            operations={
-                kind.label: count for kind, count in zip(self._type.operations, self._drawn, strict=True)
-            },
-            oracles=spoke,
+            cycles=self._tally.by_mode,
+            operations=self._tally.by_kind,
+            oracles=self._tally.by_oracle(self._checks, invariants=self._type.invariants),
             fields=len(fields),
             exercised=sum(field.points > 0 for field in fields),
             unexercised=tuple(field.path for field in fields if not field.points),
