@@ -204,51 +204,51 @@ def _between(target: Target, cycle: Cycle, snapshot: Snapshot, checks: Checks, p
 
 def run_lockstep(
     lockstep: Lockstep,
-    recording: Recording,
     batches: Batches,
     schedules: Sequence[Sequence[Cycle]],
     checks: Checks,
     watchdog: Watchdog,
     pristine: bytes,
 ) -> list[Snapshot] | None:
-    """Run what `run_schedule` runs, all schedules side by side and with all oracles on.
+    """Run what `record` and `run_schedule` run, all schedules side by side and with all oracles on.
 
     Returns what was saved, once for each save point; None when anything parted. What that is, is told
-    by running the schedules one by one. `checks` has nothing that is tolerated.
+    by running one after the other. `checks` has nothing that is tolerated. Raises Hung.
     """
     saved: list[Snapshot] = []
-    targets, looking_in = lockstep.targets, checks.looking_in
+    subjects, twin, looking_in = lockstep.subjects, lockstep.twin, checks.looking_in
     watchdog.inside = True
     try:
-        for batch, observed, digest, *cycles in zip(batches, recording.observations, recording.digests, *schedules, strict=False):
+        for batch, *cycles in zip(batches, *schedules, strict=False):
             watchdog.beats += 1
-            if not lockstep.execute(batch, observed):
+            if not lockstep.execute(batch):
                 return None
             watchdog.beats += 1
-            looking = [target for target, cycle in zip(targets, cycles, strict=True) if cycle.mode is looking_in]
-            for target in looking:
-                if target.broken() is not None:
+            digest = twin.examine()
+            looking = [subject for subject, cycle in zip(subjects, cycles, strict=True) if cycle.mode is looking_in]
+            for subject in looking:
+                if subject.broken() is not None:
                     return None
             snapshot = lockstep.save()
             if snapshot is None:
                 return None
             saved.append(snapshot)
-            for target in looking:
-                if target.examine() != digest:
+            for subject in looking:
+                if subject.examine() != digest:
                     return None
-            for target, cycle in zip(targets, cycles, strict=True):
+            for subject, cycle in zip(subjects, cycles, strict=True):
                 if cycle.mode is not _IN_PLACE and not cycle.damage:
-                    target.reset(cycle, snapshot)
-                elif not _between(target, cycle, snapshot, checks, pristine):
+                    subject.reset(cycle, snapshot)
+                elif not _between(subject, cycle, snapshot, checks, pristine):
                     return None
             if not (lockstep.load(snapshot) and lockstep.are(digest) and lockstep.saves(snapshot.data)):
                 return None
         watchdog.beats += 1
-        if not (lockstep.execute(batches[-1], recording.observations[-1]) and lockstep.are(recording.digests[-1])):
+        if not (lockstep.execute(batches[-1]) and lockstep.are(twin.examine())):
             return None
     except TargetError:
         raise
-    except (Exception, Hung):
+    except Exception:
         return None
     finally:
         watchdog.inside = False

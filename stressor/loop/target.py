@@ -186,31 +186,35 @@ class Target(Protocol):
 
 
 class Lockstep(Protocol):
-    """Several devices of one type that are given the same operations side by side, each with cycles of
-    its own: what is common to them is done once. All methods but `targets` are about all of them, and
-    what a device raises passes through.
+    """A twin, and several subjects that are given the same operations side by side, each with cycles of
+    its own: what is common to them is done once. What a device raises passes through.
 
-    It is for devices that do as the recording says: a False tells that some do not, and no more.
+    It is for devices that do as their twin: a False tells that some do not, and no more.
     """
 
     @property
-    def targets(self) -> Sequence[Target]:
-        """The devices one by one."""
+    def twin(self) -> Target:
+        """The device that is never interrupted."""
 
-    def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
-        """Run operations; return whether `observed` is what each answered and what came out of it."""
+    @property
+    def subjects(self) -> Sequence[Target]:
+        """The others, one by one."""
+
+    def execute(self, operations: Sequence[Operation]) -> bool:
+        """Run operations on the twin and all subjects; return whether all answered alike, and the same came
+        out of each."""
 
     def save(self) -> Snapshot | None:
-        """Save the devices; None when they do not all save the same."""
+        """Save the subjects; None when they do not all save the same."""
 
     def load(self, snapshot: Snapshot) -> bool:
-        """Load what `save` returned; return whether nothing came out meanwhile."""
+        """Load what `save` returned into the subjects; return whether nothing came out meanwhile."""
 
     def saves(self, data: bytes) -> bool:
-        """Save the devices once more; return whether it is this each time."""
+        """Save the subjects once more; return whether it is this each time."""
 
     def are(self, digest: bytes) -> bool:
-        """Return whether this is what `Target.examine` gives for each."""
+        """Return whether this is what `Target.examine` gives for each subject."""
 
 
 class TargetType(Protocol):
@@ -278,8 +282,8 @@ class TargetType(Protocol):
         StillbornError."""
 
     def lockstep(self, count: int) -> Lockstep | None:
-        """Return so many new devices, just reset, to be driven side by side; None where each is better
-        driven alone."""
+        """Return a twin and so many subjects, all of them new devices, to be driven side by side; None where
+        each is better driven alone."""
 
     def close(self) -> None:
         """Let go of what was started ahead for targets that were not opened any more."""

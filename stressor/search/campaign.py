@@ -149,6 +149,17 @@ class Campaign:
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._tally.plans += 1
+        gated = index < 2 or index % _GATE_EVERY == 0
+        patience = self._watchdog.seconds
+        try:
+            if not gated and self._in_lockstep(plan, limit):
+                return
+        except Hung:
+            patience = min(_HUNG_PATIENCE, patience)
+        with self._watchdog.within(patience):
+            yield from self._one_by_one(plan, index, limit, gated)
+
+    def _one_by_one(self, plan: Plan, index: int, limit: int | None, gated: bool) -> Iterator[Finding]:
         batches = plan.batches
         # to look at a twin that does not walk is to save it, so every other one is not looked at
         unseen = not self._type.walks and index % 2 == 1
@@ -162,14 +173,12 @@ class Campaign:
             with self._watchdog.within(min(patience, self._watchdog.seconds)):
                 yield from self._look(trace, raises=True)
             batches = batches[:done]
-        elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches, unseen=unseen)[0] != recording:
+        elif gated and self._record(batches, unseen=unseen)[0] != recording:
             recorded_with = self._type
             yield from self._look(trace_of(batches, (), len(batches), 0))
             if self._type is not recorded_with:
                 return
         if not batches:
-            return
-        if raised is None and self._in_lockstep(recording, plan, limit):
             return
         whole = 0
         try:
@@ -199,8 +208,9 @@ class Campaign:
             if whole:
                 self._tally.add_whole(plan, whole)
 
-    def _in_lockstep(self, recording: Recording, plan: Plan, limit: int | None) -> bool:
-        """Run all schedules side by side, where that can be done; return whether all held. Otherwise nothing is counted."""
+    def _in_lockstep(self, plan: Plan, limit: int | None) -> bool:
+        """Run the twin and all schedules side by side, where that can be done; return whether all held.
+        Otherwise nothing is counted, and they are to be run one by one. Raises Hung."""
         if self._alone:
             self._alone -= 1
             return False
@@ -211,15 +221,14 @@ class Campaign:
         lockstep = self._type.lockstep(len(plan.schedules))
         if lockstep is None:
             return False
-        saved = run_lockstep(
-            lockstep, recording, plan.batches, plan.schedules, self._checks, self._watchdog, self._pristine
-        )
+        self._alone = _ALONE
+        saved = run_lockstep(lockstep, plan.batches, plan.schedules, self._checks, self._watchdog, self._pristine)
         if saved is None:
-            self._alone = _ALONE
             return False
+        self._alone = 0
         for snapshot in saved:
             self.coverage.add(snapshot)
-        self.coverage.settle(lockstep.targets[0])
+        self.coverage.settle(lockstep.twin)
         for schedule in plan.schedules:
             self._tally.add_cycles(schedule)
         self._tally.add_whole(plan, len(plan.schedules))

@@ -16,23 +16,26 @@ _level: Final = attrgetter("level")
 
 
 class InProcessLockstep:
-    """A `Lockstep` of `count` devices that are reached by one binding.
+    """A `Lockstep` of a twin and `count` subjects that are reached by one binding.
 
-    All are in one state at a save point, or they are told apart by the first comparison after it: so the board is
-    looked at once, and what one saves is what all load.
+    The subjects are in one state at a save point, or the first comparison after it tells them apart: so the
+    board is looked at once, and what one saves is what all load.
     """
 
     def __init__(self, binding: Binding, count: int) -> None:
-        self.targets: Final[Sequence[InProcessTarget]] = [InProcessTarget(binding) for _ in range(count)]
+        self.twin: Final = InProcessTarget(binding)
+        self.subjects: Final[Sequence[InProcessTarget]] = [InProcessTarget(binding) for _ in range(count)]
         self._binding: Final = binding
         self._functions: Final = binding.functions
         self._pack: Final = binding.packer
 
-    def execute(self, operations: Sequence[Operation], observed: Sequence[object]) -> bool:
+    def execute(self, operations: Sequence[Operation]) -> bool:
         functions = self._functions
-        for target in self.targets:
-            target.outputs.clear()
-        ends = [(target.device, target.outputs.append) for target in self.targets]
+        targets = [self.twin, *self.subjects]
+        outputs = [target.outputs for target in targets]
+        for output in outputs:
+            output.clear()
+        ends = [(target.device, target.outputs.append) for target in targets]
         # one operation on all devices, then the next: their code is at hand then
         for name, arguments in operations:
             function, count = functions[name], len(arguments)
@@ -51,17 +54,16 @@ class InProcessLockstep:
             else:
                 for device, append in ends:
                     append(function(device, *arguments))
-        outputs: list[Sequence[object]] = [target.outputs for target in self.targets]
-        return outputs.count(observed) == len(outputs)
+        return outputs.count(outputs[0]) == len(outputs)
 
     def save(self) -> Snapshot | None:
-        first = self.targets[0]
+        first = self.subjects[0]
         data, layout, beside = self._binding.save(first.device)
         board = (first.clock.now, [*map(_level, first.lines)], beside, None)
-        return Snapshot(data, layout, board) if self._save(self.targets[1:], data) else None
+        return Snapshot(data, layout, board) if self._save(self.subjects[1:], data) else None
 
     def saves(self, data: bytes) -> bool:
-        return self._save(self.targets, data)
+        return self._save(self.subjects, data)
 
     def _save(self, targets: Sequence[InProcessTarget], data: bytes) -> bool:
         pack = self._pack
@@ -71,7 +73,7 @@ class InProcessLockstep:
         board: Any = snapshot.board
         now, levels, beside, _ = board
         data, load = snapshot.data, self._binding.load
-        for target in self.targets:
+        for target in self.subjects:
             target.clock.now = now
             for line, level in zip(target.lines, levels, strict=True):
                 line.level = level
@@ -85,4 +87,4 @@ class InProcessLockstep:
         return True
 
     def are(self, digest: bytes) -> bool:
-        return self._binding.live.alike([target.device for target in self.targets], digest)
+        return self._binding.live.alike([target.device for target in self.subjects], digest)

@@ -56,10 +56,6 @@ def lockstep(count: int = 3) -> InProcessLockstep:
     return found
 
 
-def observed() -> list[object]:
-    return model(Counter).open().execute(OPERATIONS)
-
-
 def campaign(made: Model) -> tuple[object, ...]:
     """Return all that comes of a campaign, but for the time that it took."""
     campaign = Campaign(
@@ -79,22 +75,22 @@ def test_side_by_side_and_one_by_one_come_to_the_same(cls: type[Device]) -> None
 
 
 def test_what_each_answers_is_compared() -> None:
-    assert lockstep().execute(OPERATIONS, observed())
+    assert lockstep().execute(OPERATIONS)
 
 
 @pytest.mark.parametrize("which", [0, 2])
 def test_one_that_answers_otherwise_is_noticed(which: int) -> None:
     several = lockstep()
-    several.targets[which].execute([WRITE])
-    assert not several.execute(OPERATIONS, observed())
+    several.subjects[which].execute([WRITE])
+    assert not several.execute(OPERATIONS)
 
 
 @pytest.mark.parametrize("which", [0, 2])
 def test_one_that_saves_otherwise_is_noticed(which: int) -> None:
     several = lockstep()
-    data = several.targets[1].save().data
+    data = several.subjects[1].save().data
     assert several.saves(data)
-    several.targets[which].execute([WRITE])
+    several.subjects[which].execute([WRITE])
     assert several.save() is None
     assert not several.saves(data)
 
@@ -102,25 +98,25 @@ def test_one_that_saves_otherwise_is_noticed(which: int) -> None:
 @pytest.mark.parametrize("which", [0, 2])
 def test_one_in_another_state_is_noticed(which: int) -> None:
     several = lockstep()
-    digest = several.targets[1].examine()
+    digest = several.subjects[1].examine()
     assert several.are(digest)
-    several.targets[which].execute([WRITE])
+    several.subjects[which].execute([WRITE])
     assert not several.are(digest)
 
 
 @pytest.mark.parametrize("mode", list(ResetMode))
 def test_every_one_gets_its_state_and_its_board_back(mode: ResetMode) -> None:
     several = lockstep()
-    several.execute(OPERATIONS, ())
-    digest, attributes = several.targets[0].examine(), several.targets[0].attributes()
+    several.execute(OPERATIONS)
+    digest, attributes = several.subjects[0].examine(), several.subjects[0].attributes()
     snapshot = several.save()
     assert snapshot is not None
-    for target in several.targets:
-        target.reset(Cycle(mode, (WRITE,)), snapshot)
+    for subject in several.subjects:
+        subject.reset(Cycle(mode, (WRITE,)), snapshot)
 
     assert several.load(snapshot)
     assert several.are(digest)
-    assert [target.attributes() for target in several.targets] == [attributes] * 3
+    assert [subject.attributes() for subject in several.subjects] == [attributes] * 3
 
 
 def test_what_comes_out_of_a_load_is_noticed() -> None:
