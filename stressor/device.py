@@ -321,7 +321,9 @@ class Device:
         outputs = attributes["outputs"] = Outputs()
         for name, is_input, initial, changed in lines:
             line = attributes[name] = new(Line)
-            line.name, line.input, line.initial, line.level = name, is_input, initial, initial
+            line.name = name  # one by one: a tuple would be made first
+            line.input = is_input
+            line.initial = line.level = initial
             line._outputs = outputs
             line._changed = None if changed is None else MethodType(changed, self)
         for memory in memories:
