@@ -29,6 +29,7 @@ __all__ = ["Campaign"]
 
 _IDLE = 100  # plans in a row without a single cycle, as every one crashed at once: there is no going on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
+_FIRST = 8  # plans that run one by one at first: what shows in them would be run twice
 _ALONE = 8  # plans whose schedules run one by one, after one of which something parted
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
@@ -149,17 +150,16 @@ class Campaign:
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._tally.plans += 1
-        gated = index < 2 or index % _GATE_EVERY == 0
         patience = self._watchdog.seconds
         try:
-            if not gated and self._in_lockstep(plan, limit):
+            if index >= _FIRST and index % _GATE_EVERY and self._in_lockstep(plan, limit):
                 return
         except Hung:
             patience = min(_HUNG_PATIENCE, patience)
         with self._watchdog.within(patience):
-            yield from self._one_by_one(plan, index, limit, gated)
+            yield from self._one_by_one(plan, index, limit)
 
-    def _one_by_one(self, plan: Plan, index: int, limit: int | None, gated: bool) -> Iterator[Finding]:
+    def _one_by_one(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         batches = plan.batches
         # to look at a twin that does not walk is to save it, so every other one is not looked at
         unseen = not self._type.walks and index % 2 == 1
@@ -173,7 +173,7 @@ class Campaign:
             with self._watchdog.within(min(patience, self._watchdog.seconds)):
                 yield from self._look(trace, raises=True)
             batches = batches[:done]
-        elif gated and self._record(batches, unseen=unseen)[0] != recording:
+        elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches, unseen=unseen)[0] != recording:
             recorded_with = self._type
             yield from self._look(trace_of(batches, (), len(batches), 0))
             if self._type is not recorded_with:
