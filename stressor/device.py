@@ -130,9 +130,13 @@ class Clock:
 
     def expire(self) -> None:
         """Let time pass up to the next deadline; nothing happens when no timer is armed."""
-        deadline = self.next_deadline
-        if deadline is not None:
-            self.advance(max(0, deadline - self.now))
+        first: int | None = None
+        for timer in self.timers:
+            due = timer.deadline
+            if due is not None and (first is None or due < first):
+                first = due
+        if first is not None:
+            self.advance(first - self.now if first > self.now else 0)
 
 
 class Line:
@@ -317,7 +321,9 @@ class Device:
         outputs = attributes["outputs"] = Outputs()
         for name, is_input, initial, changed in lines:
             line = attributes[name] = new(Line)
-            line.name, line.input, line.initial, line.level = name, is_input, initial, initial
+            line.name = name  # one by one: a tuple would be made first
+            line.input = is_input
+            line.initial = line.level = initial
             line._outputs = outputs
             line._changed = None if changed is None else MethodType(changed, self)
         for memory in memories:

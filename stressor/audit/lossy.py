@@ -14,6 +14,7 @@ from stressor.machine import part_at
 from stressor.targets.binding import DeviceBinding
 from stressor.targets.group import GroupBinding
 from stressor.targets.in_process import Binding, InProcessTarget
+from stressor.targets.lockstep import InProcessLockstep
 from stressor.targets.model import Model
 from stressor.vmstate.description import Description
 from stressor.vmstate.without import without_field, without_hook, without_subsection
@@ -32,6 +33,10 @@ class LossyModel(Model):
 
     def open(self) -> LossyTarget:
         return LossyTarget(self)
+
+    def lockstep(self, count: int) -> InProcessLockstep | None:
+        """Return devices side by side where it is the description alone that loses something."""
+        return None if self.edit is not None or self.kept else super().lockstep(count)
 
 
 class LossyTarget(InProcessTarget):

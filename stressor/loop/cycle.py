@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from stressor.errors import StreamError, TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.finding import Oracle
-from stressor.loop.target import Snapshot, Target
+from stressor.loop.target import Lockstep, Snapshot, Target
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.damage import damaged
 
-__all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_schedule", "trace_of"]
+__all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_lockstep", "run_schedule", "trace_of"]
 
 _IN_PLACE = ResetMode.IN_PLACE  # looking it up in its class costs as much as a call
 Batches = Sequence[Sequence[Operation]]
@@ -167,9 +167,22 @@ def _cycle(
         # with load-restores on, a save that never repeats is seen when it is repeated after the load
         if not checks.restores and target.save_again() != snapshot.data:
             return False
+    if not _between(target, cycle, snapshot, checks, pristine):
+        return False
+    emitted = target.load(snapshot)
+    if emitted and checks.silent and not checks.tolerated.issuperset(map(output_name, emitted)):
+        return False
+    if checks.restores and (target.examine() != digest or target.save_again() != snapshot.data):
+        return False
+    target.resume()  # that no invariant is broken now, load itself has seen to
+    return True
+
+
+def _between(target: Target, cycle: Cycle, snapshot: Snapshot, checks: Checks, pristine: bytes) -> bool:
+    """Do what stands between save and load; return whether everything held."""
     offered = cycle.damage and checks.damage and not target.sacrifice(snapshot, cycle.damage)
     target.reset(cycle, snapshot)
-    if mode is _IN_PLACE:
+    if cycle.mode is _IN_PLACE:
         if checks.fresh and not target.fresh(pristine):
             return False
         if checks.invariants and target.broken() is not None:
@@ -186,10 +199,57 @@ def _cycle(
             if must_refuse:
                 return False
         target.reset(cycle, snapshot)
-    emitted = target.load(snapshot)
-    if emitted and checks.silent and not checks.tolerated.issuperset(map(output_name, emitted)):
-        return False
-    if checks.restores and (target.examine() != digest or target.save_again() != snapshot.data):
-        return False
-    target.resume()  # that no invariant is broken now, load itself has seen to
     return True
+
+
+def run_lockstep(
+    lockstep: Lockstep,
+    batches: Batches,
+    schedules: Sequence[Sequence[Cycle]],
+    checks: Checks,
+    watchdog: Watchdog,
+    pristine: bytes,
+) -> list[Snapshot] | None:
+    """Run what `record` and `run_schedule` run, all schedules side by side and with all oracles on.
+
+    Returns what was saved, once for each save point; None when anything parted. What that is, is told
+    by running one after the other. `checks` has nothing that is tolerated. Raises Hung.
+    """
+    saved: list[Snapshot] = []
+    subjects, twin, looking_in = lockstep.subjects, lockstep.twin, checks.looking_in
+    watchdog.inside = True
+    try:
+        for batch, *cycles in zip(batches, *schedules, strict=False):
+            watchdog.beats += 1
+            if not lockstep.execute(batch):
+                return None
+            watchdog.beats += 1
+            digest = twin.examine()
+            looking = [subject for subject, cycle in zip(subjects, cycles, strict=True) if cycle.mode is looking_in]
+            for subject in looking:
+                if subject.broken() is not None:
+                    return None
+            snapshot = lockstep.save()
+            if snapshot is None:
+                return None
+            saved.append(snapshot)
+            for subject in looking:
+                if subject.examine() != digest:
+                    return None
+            for subject, cycle in zip(subjects, cycles, strict=True):
+                if cycle.mode is not _IN_PLACE and not cycle.damage:
+                    subject.reset(cycle, snapshot)
+                elif not _between(subject, cycle, snapshot, checks, pristine):
+                    return None
+            if not (lockstep.load(snapshot) and lockstep.are(digest) and lockstep.saves(snapshot.data)):
+                return None
+        watchdog.beats += 1
+        if not (lockstep.execute(batches[-1]) and lockstep.are(twin.examine())):
+            return None
+    except TargetError:
+        raise
+    except Exception:
+        return None
+    finally:
+        watchdog.inside = False
+    return saved

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from stressor.errors import TargetError
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.cycle import Checks
-from stressor.loop.finding import Cause, Divergence, Oracle
+from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
 from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, Step
 from stressor.loop.watchdog import Hung, Watchdog
 
-__all__ = ["run_alone"]
+__all__ = ["not_repeated", "run_alone"]
 
 
 def run_alone(
@@ -28,6 +28,16 @@ def run_alone(
     `raises` says that they are known to do one of these.
     """
     return _Gate(target_type, trace, checks, watchdog).run(raises)
+
+
+def not_repeated(prefix: str, trace: Sequence[Step]) -> Divergence:
+    """Return what there is to say of a trace that parted once, and did not when it was run again."""
+    change = FieldChange(f"{prefix}(outside the device)", "repeats", "does not repeat")
+    return Divergence(
+        Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, change, len(trace) - 1, labels=("should", "did"),
+        detail="a divergence did not come back when the same trace was run again: "
+        "something outside the device's own attributes takes part (a class or module attribute?)",
+    )  # fmt: skip
 
 
 class _Gate(Careful):

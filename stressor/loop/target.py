@@ -14,6 +14,7 @@ __all__ = [
     "DiedOfDamageError",
     "DiedOfSavingError",
     "FieldInfo",
+    "Lockstep",
     "SavedField",
     "Snapshot",
     "StillbornError",
@@ -189,6 +190,38 @@ class Target(Protocol):
         """Let go of everything that the target started."""
 
 
+class Lockstep(Protocol):
+    """A twin, and several subjects that are given the same operations side by side, each with cycles of
+    its own: what is common to them is done once. What a device raises passes through.
+
+    It is for devices that do as their twin: a False tells that some do not, and no more.
+    """
+
+    @property
+    def twin(self) -> Target:
+        """The device that is never interrupted."""
+
+    @property
+    def subjects(self) -> Sequence[Target]:
+        """The others, one by one."""
+
+    def execute(self, operations: Sequence[Operation]) -> bool:
+        """Run operations on the twin and all subjects; return whether all answered alike, and the same came
+        out of each."""
+
+    def save(self) -> Snapshot | None:
+        """Save the subjects; None when they do not all save the same."""
+
+    def load(self, snapshot: Snapshot) -> bool:
+        """Load what `save` returned into the subjects; return whether nothing came out meanwhile."""
+
+    def saves(self, data: bytes) -> bool:
+        """Save the subjects once more; return whether it is this each time."""
+
+    def are(self, digest: bytes) -> bool:
+        """Return whether this is what `Target.examine` gives for each subject."""
+
+
 class TargetType(Protocol):
     """What can be opened, again and again, to get a pristine `Target`."""
 
@@ -252,6 +285,10 @@ class TargetType(Protocol):
     def open(self) -> Target:
         """Return a new device, just reset. Raises TargetError when there is none to be had, and
         StillbornError."""
+
+    def lockstep(self, count: int) -> Lockstep | None:
+        """Return a twin and so many subjects, all of them new devices, to be driven side by side; None where
+        each is better driven alone."""
 
     def close(self) -> None:
         """Let go of what was started ahead for targets that were not opened any more."""

@@ -6,38 +6,37 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from operator import attrgetter
 from time import monotonic
 
 from stressor.errors import TargetError
 from stressor.loop.coverage import FieldCoverage, saved_at_reset
-from stressor.loop.cycle import Checks, Recording, record, run_schedule, trace_of
+from stressor.loop.cycle import Checks, Recording, record, run_lockstep, run_schedule, trace_of
 from stressor.loop.events import Statistics
-from stressor.loop.finding import Cause, Divergence, FieldChange, Finding, Kind, Oracle
+from stressor.loop.finding import Cause, Divergence, Finding, Kind, Oracle
+from stressor.loop.gate import not_repeated
 from stressor.loop.investigate import investigate
-from stressor.loop.operations import Kinds
 from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.loop.written import last_written
-from stressor.search.drawn import HypothesisEngine
-from stressor.search.plan import Engine, EngineName, Plan
-from stressor.search.seeded import SeededEngine, fresh_traces
+from stressor.search.engine import engine_for
+from stressor.search.plan import EngineName, Plan
+from stressor.search.seeded import fresh_traces
 from stressor.search.shrink import shrink_on
-from stressor.search.steering import SteeredEngine
+from stressor.search.tally import Tally
 from stressor.vmstate.live import without_indexes
 
 __all__ = ["Campaign"]
 
 _IDLE = 100  # plans in a row without a single cycle, as every one crashed at once: there is no going on
 _GATE_EVERY = 32  # plans between two looks at the twin's determinism; it is looked at on every suspicion too
+_FIRST = 8  # plans that run one by one at first: what shows in them would be run twice
+_ALONE = 8  # plans whose schedules run one by one, after one of which something parted
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
 _HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
-_MODE = attrgetter("mode")
-_DAMAGE = attrgetter("damage")
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
 
@@ -70,30 +69,18 @@ class Campaign:
         self._shrinking = shrinking
         self._tries = tries
         self._stop = stop
-        self._engine: Engine
-        if engine is EngineName.HYPOTHESIS:
-            self._engine = HypothesisEngine(target_type, seed, reset_modes)
-        elif steered and target_type.walks:
-            self._engine = SteeredEngine(target_type, seed, reset_modes, watchdog)
-        else:
-            self._engine = SeededEngine(target_type, seed, reset_modes)
+        self._engine = engine_for(target_type, engine, seed, reset_modes, watchdog, steered=steered)
         self.coverage = FieldCoverage(target_type.prefix)
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}
         self._repairs: set[str] = set()
         self._uncleared: set[str] = set()
-        self._fruitless = 0
+        self._fruitless = self._alone = 0
         self._ended = False
-        self._kinds = Kinds(target_type.operations)
-        self._drawn = [0] * len(target_type.operations)
+        self._tally = Tally(target_type.operations)
         self._crashes: Counter[str] = Counter()
-        self._modes: Counter[ResetMode] = Counter()
-        self._damaged = 0
-        self._plans = 0
         self._started = monotonic()
         self._limit = 0
-        self.cycles = 0
-        self.operations = 0
         self.findings = 0
         self._pristine = b""
         try:
@@ -104,6 +91,16 @@ class Campaign:
         self._pristine = target.examine()
         self.coverage = FieldCoverage(target_type.prefix, saved_at_reset(target, watchdog))
         target.close()
+
+    @property
+    def cycles(self) -> int:
+        """How many cycles were begun."""
+        return self._tally.cycles
+
+    @property
+    def operations(self) -> int:
+        """How many operations interrupted devices were given."""
+        return self._tally.operations
 
     def run(self, cycles: int | None) -> Iterator[Finding | None]:
         """Run plans until `cycles` are done (for ever when None). Yields each new finding, and None
@@ -127,14 +124,14 @@ class Campaign:
         """Run one plan; return whether anything parted, a suspicion that `consider` looks into."""
         with self._watchdog.watching():
             recording, raised = self._record(plan.batches, unseen=False)
-            self._plans += 1
+            self._tally.plans += 1
             if raised is not None:
                 return True
             for number, schedule in enumerate(plan.schedules):
                 parted = self._run(recording, plan.batches, schedule, None if number else self.coverage)
                 done, begun = parted or (len(plan.batches), len(schedule))
-                self._count_cycles(schedule[:begun])
-                self._count_operations(plan.batches[:done])
+                self._tally.add_cycles(schedule[:begun])
+                self._tally.add_operations(plan.batches[:done])
                 if parted is not None:
                     return True
             return False
@@ -147,7 +144,7 @@ class Campaign:
     def _stillborn(self) -> Iterator[Finding]:
         """Yield what is wrong with a device that cannot be saved; that save was its only cycle."""
         cycle = Cycle(self._checks.looking_in or ResetMode.IN_PLACE)
-        self._count_cycles([cycle])
+        self._tally.add_cycles([cycle])
         for divergence in investigate(self._type, (cycle,), self._checks, self._watchdog):
             self.findings += 1
             yield Finding(
@@ -155,7 +152,17 @@ class Campaign:
             )  # fmt: skip
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
-        self._plans += 1
+        self._tally.plans += 1
+        patience = self._watchdog.seconds
+        try:
+            if index >= _FIRST and index % _GATE_EVERY and self._in_lockstep(plan, limit):
+                return
+        except Hung:
+            patience = min(_HUNG_PATIENCE, patience)
+        with self._watchdog.within(patience):
+            yield from self._one_by_one(plan, index, limit)
+
+    def _one_by_one(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         batches = plan.batches
         # to look at a twin that does not walk is to save it, so every other one is not looked at
         unseen = not self._type.walks and index % 2 == 1
@@ -190,11 +197,11 @@ class Campaign:
                 parted = self._run(recording, batches_now, schedule, coverage)
                 if parted is None and len(batches_now) == len(plan.batches):
                     whole += 1
-                    self._count_cycles(schedule)
+                    self._tally.add_cycles(schedule)
                     continue
                 done, begun = parted or (len(batches_now), len(schedule))
-                self._count_cycles(schedule[:begun])
-                self._count_operations(batches_now[:done])
+                self._tally.add_cycles(schedule[:begun])
+                self._tally.add_operations(batches_now[:done])
                 if parted is not None and self._worthwhile():
                     recorded_with = self._type
                     yield from self._look(trace_of(batches_now, schedule, done, begun))
@@ -202,8 +209,33 @@ class Campaign:
                         return
         finally:
             if whole:
-                self.operations += whole * sum(plan.drawn)
-                self._drawn = [total + whole * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
+                self._tally.add_whole(plan, whole)
+
+    def _in_lockstep(self, plan: Plan, limit: int | None) -> bool:
+        """Run the twin and all schedules side by side, where that can be done; return whether all held.
+        Otherwise nothing is counted, and they are to be run one by one. Raises Hung."""
+        if self._alone:
+            self._alone -= 1
+            return False
+        cycles = sum(map(len, plan.schedules))
+        known = self._repairs or self._uncleared or self._checks.tolerated or self._checks.hidden
+        if known or not self._all_on or (limit is not None and cycles > limit - self.cycles):
+            return False
+        lockstep = self._type.lockstep(len(plan.schedules))
+        if lockstep is None:
+            return False
+        self._alone = _ALONE
+        saved = run_lockstep(lockstep, plan.batches, plan.schedules, self._checks, self._watchdog, self._pristine)
+        if saved is None:
+            return False
+        self._alone = 0
+        for snapshot in saved:
+            self.coverage.add(snapshot)
+        self.coverage.settle(lockstep.twin)
+        for schedule in plan.schedules:
+            self._tally.add_cycles(schedule)
+        self._tally.add_whole(plan, len(plan.schedules))
+        return True
 
     def _record(
         self, batches: Sequence[Sequence[Operation]], *, unseen: bool
@@ -239,19 +271,6 @@ class Campaign:
                 coverage.settle(subject)
             subject.close()
 
-    def _count_cycles(self, schedule: Sequence[Cycle]) -> None:
-        self.cycles += len(schedule)
-        self._modes.update(map(_MODE, schedule))
-        self._damaged += sum(map(bool, map(_DAMAGE, schedule)))
-
-    def _count_operations(self, batches: Sequence[Sequence[Operation]]) -> None:
-        """Count the operations of a plan that was cut short, by their kind."""
-        for operation in (operation for batch in batches for operation in batch):
-            self.operations += 1
-            index = self._kinds.index(operation)
-            if index is not None:
-                self._drawn[index] += 1
-
     def _worthwhile(self) -> bool:
         self._fruitless += 1
         return self._fruitless <= _FRUITLESS or self._fruitless % 8 == 0
@@ -261,7 +280,7 @@ class Campaign:
         found = investigate(self._type, trace, self._checks, self._watchdog, raises=raises)
         # what a process does in the background may come earlier or later when it is run by steps
         if not found and self._all_on and not self._repairs and self._type.walks:
-            found = [self._elsewhere(trace)]
+            found = [not_repeated(self._type.prefix, trace)]
         for divergence in found:
             fingerprint = divergence.fingerprint(self._type.name)
             if fingerprint.id in self._known:
@@ -280,14 +299,6 @@ class Campaign:
         self._crashes[label] += 1
         if self._crashes[label] == _CRASHES:
             self._ended = not self._engine.exclude(label)
-
-    def _elsewhere(self, trace: Trace) -> Divergence:
-        change = FieldChange(f"{self._type.prefix}(outside the device)", "repeats", "does not repeat")
-        return Divergence(
-            Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC, change, len(trace) - 1, labels=("should", "did"),
-            detail="a divergence did not come back when the same trace was run again: "
-            "something outside the device's own attributes takes part (a class or module attribute?)",
-        )
 
     def _finding(self, trace: Trace, divergence: Divergence, raises: bool) -> Finding:
         fingerprint = divergence.fingerprint(self._type.name).id
@@ -309,9 +320,8 @@ class Campaign:
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
-                    if self._type.walks and isinstance(trace[-1], Cycle) and trace[-1].mode is ResetMode.POISON:
-                        plainer = fresh_traces(self._type, self._seed)
-                        trace = next((other for other in plainer if matching(other) is not None), trace)
+                    plainer = fresh_traces(self._type, self._seed, trace)
+                    trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
             written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
@@ -377,24 +387,10 @@ class Campaign:
     def statistics(self) -> Statistics:
         """What was done so far, and what was not."""
         fields = self.coverage.of(self._type)
-        spoke = dict.fromkeys((oracle.value for oracle in Oracle if oracle in self._checks.oracles), self.cycles)
-        spoke |= {
-            oracle.value: count
-            for oracle, count in (
-                (Oracle.RESET_IS_FRESH, self._modes[ResetMode.IN_PLACE]),
-                (Oracle.REFUSES_DAMAGE, self._damaged),
-                (Oracle.SAVE_IS_PURE, self._modes[self._checks.looking_in] if self._checks.looking_in else 0),
-                (Oracle.INVARIANTS_HOLD, self.cycles if self._type.invariants else 0),
-                (Oracle.RUNS_ALONE, self._plans),
-            )
-            if oracle.value in spoke
-        }
         return Statistics(
-            cycles={mode.value: count for mode, count in sorted(self._modes.items())},
-            operations={
-                kind.label: count for kind, count in zip(self._type.operations, self._drawn, strict=True)
-            },
-            oracles=spoke,
+            cycles=self._tally.by_mode,
+            operations=self._tally.by_kind,
+            oracles=self._tally.by_oracle(self._checks, invariants=self._type.invariants),
             fields=len(fields),
             exercised=sum(field.points > 0 for field in fields),
             unexercised=tuple(field.path for field in fields if not field.points),

@@ -182,9 +182,12 @@ class SeededEngine:
         return tuple(batches)
 
 
-def fresh_traces(target_type: TargetType, seed: int) -> Iterator[Trace]:
-    """Yield a few traces with a new instance in each cycle: what was written and is gone there says more of
-    a loss than what was poisoned."""
+def fresh_traces(target_type: TargetType, seed: int, trace: Trace) -> Iterator[Trace]:
+    """Yield, for a trace that ends in poison, a few with a new instance in each cycle: what was written and is
+    gone there says more of a loss than what was scribbled over. None where to run one takes long."""
+    last = trace[-1]
+    if not target_type.walks or not isinstance(last, Cycle) or last.mode is not ResetMode.POISON:
+        return
     engine = SeededEngine(target_type, seed, [ResetMode.FRESH])
     for index in range(_FRESH):
         plan = engine.plan(index)

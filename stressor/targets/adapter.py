@@ -129,7 +129,7 @@ class _PlainBinding:
         return call if ask is None else call_and_ask
 
     def board(self, device: Any) -> Board:
-        return Board(Outputs(), Clock(), (), (), ())
+        return Outputs(), Clock(), (), (), ()
 
     def reset(self, device: Any) -> None:
         self._call(self._adapter.reset, device)
@@ -142,6 +142,8 @@ class _PlainBinding:
         lines = [f"{path} = {value!r}\n" for path, value in _named(state).items()]
         data = "".join(lines).encode()
         return data, tuple(map(len, lines)), (state,)
+
+    packer = save
 
     def load(self, device: Any, data: bytes, beside: object) -> Any:
         state = copy.deepcopy(beside[0]) if isinstance(beside, tuple) else data

@@ -39,7 +39,7 @@ class DeviceBinding:
         # an input line is the board's: it is put back before a load, whatever the device does
         self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
         self.live = LiveState({*self.description.unsaved, *self._inputs})
-        self._pack = self.section.packer
+        self.packer = self.section.packer
         self._load = self.section.loader(sample, undo=False)
         self._parts = tuple(map(_getter, (self._lines, self._inputs, self._memories)))
         self._fields = self.description.attributes
@@ -67,16 +67,14 @@ class DeviceBinding:
     def board(self, device: Device) -> Board:
         attributes = device.__dict__
         lines, inputs, memories = self._parts
-        return Board(
-            attributes["outputs"], attributes["clock"], lines(attributes), inputs(attributes), memories(attributes)
-        )
+        return attributes["outputs"], attributes["clock"], lines(attributes), inputs(attributes), memories(attributes)
 
     def reset(self, device: Device) -> None:
         device.reset()
 
     def save(self, device: Device) -> tuple[bytes, Hashable, None]:
         try:
-            data, layout = self._pack(device)
+            data, layout = self.packer(device)
         except StateError as error:
             raise StateError(self.prefix + error.path, error.value, error.problem) from error
         return data, layout, None

@@ -75,7 +75,7 @@ class GroupBinding:
     def board(self, machine: Machine) -> Board:
         lines = [line for _, line in _lines(machine)]
         inputs = [line for line in lines if line.input]
-        return Board(machine.outputs, machine.clock, lines, inputs, _memories(machine))
+        return machine.outputs, machine.clock, lines, inputs, _memories(machine)
 
     def reset(self, machine: Machine) -> None:
         machine.reset()
@@ -88,6 +88,8 @@ class GroupBinding:
             layouts.append(layout)
             ends.append(len(saved))
         return saved, tuple(layouts), ends
+
+    packer = save
 
     def load(self, machine: Machine, data: bytes, beside: list[int]) -> Machine:
         for (device, binding), start, end in zip(self._reached, beside, beside[1:], strict=False):

@@ -16,6 +16,7 @@ from stressor.machine import Machine, part_at
 from stressor.targets.binding import DeviceBinding
 from stressor.targets.group import GroupBinding, operations_of_machine
 from stressor.targets.in_process import Binding, InProcessTarget
+from stressor.targets.lockstep import InProcessLockstep
 from stressor.targets.operations import operations_of
 from stressor.vmstate import Description
 
@@ -96,6 +97,9 @@ class Model:
 
     def open(self) -> InProcessTarget:
         return InProcessTarget(self.binding)
+
+    def lockstep(self, count: int) -> InProcessLockstep | None:
+        return InProcessLockstep(self.binding, count)
 
 
 def model_of(cls: type[Device], specification: str, name: str) -> Model:

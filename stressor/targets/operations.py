@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError
@@ -35,8 +34,9 @@ def _function(cls: type[Device], path: str) -> Callable[..., object]:
         return lambda device, duration: device.clock.advance(duration, _FIRINGS)
     if method == "store":
         return lambda device, address, data: getattr(device, part).store(address, data)
-    call = attrgetter(path)
-    return lambda device, value: call(device)(value)
+    if method == "set":
+        return lambda device, level: getattr(device, part).set(level)
+    raise ValueError(path)
 
 
 def _operations(

@@ -181,7 +181,11 @@ class ScribbleLearner(DigestLearner):
             super()._value(path, expression, value)
 
     def _scalar(self, expression: str) -> None:
-        self._values.append(f"{expression} = another({expression})")
+        # most by far are bytes
+        self._values += [
+            f"v = {expression}",
+            f"{expression} = v ^ 255 if v.__class__ is int and 0 <= v <= 255 else another(v)",
+        ]
 
     def _buffer(self, variable: str) -> None:
         self._values.append(f"{variable}[:] = bytes({variable}).translate(FLIP)")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -76,6 +76,15 @@ class LiveState:
         learnt = StateLearner(self._unsaved).learn(root)
         self._states = [learnt, *islice(self._states, _SHAPES - 1)]
         return learnt(root)  # type: ignore[no-any-return]
+
+    def alike(self, roots: Sequence[object], digest: bytes) -> bool:
+        """Return whether each of `roots` has this digest."""
+        for compiled in self._digests[:1]:
+            try:
+                return [compiled(root) for root in roots].count(digest) == len(roots)
+            except _OTHERS:
+                break
+        return [self.digest(root) for root in roots].count(digest) == len(roots)
 
     def attributes(self, root: object, *, unsaved: bool = True) -> Values:
         """Return each value by its path, in the order of definition; slow, for reports."""

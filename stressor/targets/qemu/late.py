@@ -75,6 +75,9 @@ class LateModel:
     def reusing(self) -> TargetType | None:
         return self._model.reusing()
 
+    def lockstep(self, count: int) -> None:
+        """Processes are driven one at a time."""
+
     def open(self) -> Target:
         return self._model.open()
 

@@ -150,6 +150,9 @@ class QemuModel:
         other.__dict__.update(view=self.view, machines=self.machines, birth=self.birth)
         return other
 
+    def lockstep(self, count: int) -> None:
+        """Processes are driven one at a time."""
+
     def open(self) -> QemuTarget:
         return self.opened(QemuTarget)
 

@@ -1,0 +1,32 @@
+"""Which of the engines draws the plans of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stressor.loop.target import TargetType
+from stressor.loop.trace import ResetMode
+from stressor.loop.watchdog import Watchdog
+from stressor.search.drawn import HypothesisEngine
+from stressor.search.plan import Engine, EngineName
+from stressor.search.seeded import SeededEngine
+from stressor.search.steering import SteeredEngine
+
+__all__ = ["engine_for"]
+
+
+def engine_for(
+    target_type: TargetType,
+    name: EngineName,
+    seed: int,
+    reset_modes: Sequence[ResetMode],
+    watchdog: Watchdog,
+    *,
+    steered: bool = True,
+) -> Engine:
+    """Return an engine for one target; only of a device whose state can be looked at without a save it is steered."""
+    if name is EngineName.HYPOTHESIS:
+        return HypothesisEngine(target_type, seed, reset_modes)
+    if steered and target_type.walks:
+        return SteeredEngine(target_type, seed, reset_modes, watchdog)
+    return SeededEngine(target_type, seed, reset_modes)

@@ -1,0 +1,72 @@
+"""What a campaign has done so far, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
+from stressor.loop.cycle import Checks
+from stressor.loop.finding import Oracle
+from stressor.loop.operations import Kinds, OperationType
+from stressor.loop.trace import Cycle, Operation, ResetMode
+from stressor.search.plan import Plan
+
+__all__ = ["Tally"]
+
+_MODE: Final = attrgetter("mode")
+_DAMAGE: Final = attrgetter("damage")
+
+
+class Tally:
+    """Counts plans, cycles by their reset mode, and operations by their kind."""
+
+    def __init__(self, kinds: Sequence[OperationType]) -> None:
+        self.plans = 0
+        self.cycles = 0
+        self.operations = 0
+        self._types: Final = kinds
+        self._kinds: Final = Kinds(kinds)
+        self._drawn = [0] * len(kinds)
+        self._modes: Final[Counter[ResetMode]] = Counter()
+        self._damaged = 0
+
+    def add_cycles(self, schedule: Sequence[Cycle]) -> None:
+        self.cycles += len(schedule)
+        self._modes.update(map(_MODE, schedule))
+        self._damaged += sum(map(bool, map(_DAMAGE, schedule)))
+
+    def add_whole(self, plan: Plan, times: int) -> None:
+        """Count all operations of a plan so many times."""
+        self.operations += times * sum(plan.drawn)
+        self._drawn = [total + times * count for total, count in zip(self._drawn, plan.drawn, strict=True)]
+
+    def add_operations(self, batches: Sequence[Sequence[Operation]]) -> None:
+        """Count the operations of a plan that was cut short."""
+        for operation in (operation for batch in batches for operation in batch):
+            self.operations += 1
+            index = self._kinds.index(operation)
+            if index is not None:
+                self._drawn[index] += 1
+
+    @property
+    def by_mode(self) -> dict[str, int]:
+        """The cycles by their reset mode."""
+        return {mode.value: count for mode, count in sorted(self._modes.items())}
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """The operations by the label of their kind."""
+        return {kind.label: count for kind, count in zip(self._types, self._drawn, strict=True)}
+
+    def by_oracle(self, checks: Checks, *, invariants: bool) -> dict[str, int]:
+        """Return how often each oracle that is on had something to look at."""
+        counts = {
+            Oracle.RESET_IS_FRESH: self._modes[ResetMode.IN_PLACE],
+            Oracle.REFUSES_DAMAGE: self._damaged,
+            Oracle.SAVE_IS_PURE: self._modes[checks.looking_in] if checks.looking_in else 0,
+            Oracle.INVARIANTS_HOLD: self.cycles if invariants else 0,
+            Oracle.RUNS_ALONE: self.plans,
+        }
+        return {oracle.value: counts.get(oracle, self.cycles) for oracle in Oracle if oracle in checks.oracles}
