@@ -9,9 +9,10 @@ live state, not what is saved of it: a forgotten field is one of those that have
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from contextlib import nullcontext
 from copy import copy
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from stressor.errors import TargetError
 from stressor.loop.target import TargetType
@@ -40,10 +41,14 @@ _BEHIND: Final = 24
 """Operations behind the last save point."""
 _BY_CHANCE: Final = 4
 """One plan of so many is not steered."""
+_PATIENCE: Final = 0.25
+"""Seconds that a scout of a device which hung before is waited for."""
 _LONGEST_PAUSE: Final = 64
 """Plans without steering when it finds nothing new any more."""
 
 _FIELD: Final = 100
+"""What a save point is worth for a field that never moved before; for each bit of one, up to so many bits; and for
+fields that never moved together."""
 _BIT: Final = 4
 _MOST_BITS: Final = 16
 _COMBINATION: Final = 1
@@ -56,8 +61,16 @@ _SEQUENCES: Final = (bytes, bytearray, list, tuple)
 _ORDER: Final = (ResetMode.IN_PLACE, ResetMode.POISON, ResetMode.FRESH, ResetMode.DONOR)
 """The reset modes, those first that show most: real values come before poison, which reads worse."""
 
-Moved = dict[int, int]
+_Moved: TypeAlias = dict[int, int]
 """Which values of a state differ from those of a new device, and in which bits."""
+
+
+class _Point(NamedTuple):
+    """A state that a scout passed: after how many operations, how many values it has, and what had moved."""
+
+    place: int
+    size: int
+    moved: _Moved
 
 
 class SteeredEngine:
@@ -91,15 +104,16 @@ class SteeredEngine:
             return self._engine.plan(index)
         draft, points = self._chosen(index)
         news = False
-        for _, size, moved in points:
-            news |= self._seen[size].gain(moved) > _COMBINATION
-            self._seen[size].add(moved)
+        for point in points:
+            seen = self._seen[point.size]
+            news |= seen.gain(point.moved) > _COMBINATION
+            seen.add(point.moved)
         self._pause = 0 if news else min(_LONGEST_PAUSE, 2 * self._pause + 1)
         self._next = index + 1 + self._pause
         if draft is None or not points:
             return self._engine.plan(index, draft)
         self._good = draft if news else self._good
-        places = sorted(place for place, _, _ in points)
+        places = sorted(point.place for point in points)
         end = places[-1] + _BEHIND
         operations = draft.operations[:end]
         batches = tuple(tuple(operations[start:stop]) for start, stop in pairwise((0, *places, end)))
@@ -131,6 +145,11 @@ class SteeredEngine:
 
     def _scouted(self, operations: Sequence[Operation]) -> list[_Point] | None:
         """Return what states a scout passes, None when it does not come to the end."""
+        watchdog = self._watchdog
+        with watchdog.within(min(_PATIENCE, watchdog.seconds)) if watchdog.hung else nullcontext():
+            return self._walk(operations)
+
+    def _walk(self, operations: Sequence[Operation]) -> list[_Point] | None:
         passed: list[_Point] = []
         scout = self._type.open()
         watchdog = self._watchdog
@@ -143,7 +162,7 @@ class SteeredEngine:
                 at = min(at + seen.step, len(operations))
                 values = scout.state()
                 seen = self._of(values)
-                passed.append((at, len(values), seen.moved(values)))
+                passed.append(_Point(at, len(values), seen.moved(values)))
         except TargetError:
             raise
         except (Exception, Hung):
@@ -165,18 +184,14 @@ class SteeredEngine:
         left, total = [*passed], 0
         points: list[_Point] = []
         while left and len(points) < most:
-            gain, at = max((seen[size].gain(moved), -at) for at, (_, size, moved) in enumerate(left))
+            gain, at = max((seen[point.size].gain(point.moved), -at) for at, point in enumerate(left))
             if not gain or (points and gain <= _COMBINATION):
                 break
             point = left.pop(-at)
-            seen[point[1]].add(point[2])
+            seen[point.size].add(point.moved)
             points.append(point)
             total += gain
         return points, total
-
-
-_Point = tuple[int, int, Moved]
-"""After how many operations a scout was in a state of so many values, and what had moved there."""
 
 
 class _Seen:
@@ -184,7 +199,7 @@ class _Seen:
 
     def __init__(self, values: Sequence[object]) -> None:
         self._reset = [_kept(value) for value in values]
-        self._bits: Moved = {}
+        self._bits: _Moved = {}
         self._combinations: set[frozenset[int]] = set()
         self._earlier: Set[frozenset[int]] = frozenset()
         size = sum(len(value) if isinstance(value, _SEQUENCES) else 1 for value in self._reset)
@@ -198,7 +213,7 @@ class _Seen:
         other._earlier, other._combinations = self._combinations, set()
         return other
 
-    def moved(self, values: Iterable[object]) -> Moved:
+    def moved(self, values: Iterable[object]) -> _Moved:
         """Return what differs from a new device, and how."""
         return {
             at: _difference(value, reset)
@@ -206,7 +221,7 @@ class _Seen:
             if value != reset
         }
 
-    def gain(self, moved: Moved) -> int:
+    def gain(self, moved: _Moved) -> int:
         """Return what a save point would be worth."""
         gain, bits = 0, self._bits
         for at, mask in moved.items():
@@ -220,7 +235,7 @@ class _Seen:
         known = together in self._combinations or together in self._earlier
         return gain if known or len(self._combinations) >= _MOST_COMBINATIONS else gain + _COMBINATION
 
-    def add(self, moved: Moved) -> None:
+    def add(self, moved: _Moved) -> None:
         """Take it as a save point."""
         for at, mask in moved.items():
             self._bits[at] = self._bits.get(at, 0) | mask
