@@ -77,7 +77,7 @@ class SeededEngine:
     def plan(self, index: int, draft: Draft | None = None) -> Plan:
         """Return plan `index`, or one of what is in a `draft` for it."""
         draft = draft or self.draft(index)
-        batches = self._cut(draft.random, draft.operations)
+        batches = self.cut(draft.random, draft.operations)
         return self.assemble(draft, self._opened(batches, index), index)
 
     def draft(self, index: int, candidate: int = 0, length: int = 0) -> Draft:
@@ -170,7 +170,7 @@ class SeededEngine:
         return mix
 
     @staticmethod
-    def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
+    def cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
         """Cut operations into batches: a save point can lie before, between and behind any of them."""
         typical = _BATCHES[int(len(_BATCHES) * random.random())]
         batches, start = [], 0

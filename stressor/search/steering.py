@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from contextlib import nullcontext
 from copy import copy
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from stressor.errors import TargetError
@@ -28,7 +28,7 @@ _DRAFTS: Final = 4
 _LENGTH: Final = 128
 """Operations in a draft."""
 _FIRST_LENGTH: Final = 64
-"""The same in the first plan: what is plainly wrong is to show at once."""
+"""The same in the first plan, which has one draft only: what is plainly wrong is to show at once."""
 _AHEAD: Final = 192
 """Operations of the last good draft that another one goes on from."""
 _STEP: Final = 4
@@ -39,6 +39,9 @@ _MOST_POINTS: Final = 6
 """Save points in a steered plan; the first plan has one, the second two, and so on."""
 _BEHIND: Final = 24
 """Operations behind the last save point."""
+_FEW: Final = 4
+"""Plans with no other save points than these: first comes what is new. Later ones have as many more as any plan,
+since to run the operations costs more by then than what is new is worth."""
 _BY_CHANCE: Final = 4
 """One plan of so many is not steered."""
 _PATIENCE: Final = 0.25
@@ -113,10 +116,14 @@ class SteeredEngine:
         if draft is None or not points:
             return self._engine.plan(index, draft)
         self._good = draft if news else self._good
-        places = sorted(point.place for point in points)
-        end = places[-1] + _BEHIND
+        places = {point.place for point in points}
+        if index >= _FEW:
+            places.update(accumulate(map(len, self._engine.cut(draft.random, draft.operations))))
+            end = len(draft.operations)
+        else:
+            end = max(places) + _BEHIND
         operations = draft.operations[:end]
-        batches = tuple(tuple(operations[start:stop]) for start, stop in pairwise((0, *places, end)))
+        batches = tuple(tuple(operations[start:stop]) for start, stop in pairwise(sorted({0, *places, end})))
         return self._engine.assemble(draft._replace(kinds=draft.kinds[:end]), batches, index, self._order)
 
     def _chosen(self, index: int) -> tuple[Draft | None, list[_Point]]:
@@ -124,9 +131,10 @@ class SteeredEngine:
         for the first one that a device dies of, which is worth a plan as it is."""
         best: tuple[Draft | None, list[_Point]] = None, []
         highest = 0.0
-        for candidate in range(1, _DRAFTS + 1):
+        first = _DRAFTS  # so that the first draft of all is a uniform one, which is drawn fastest
+        for candidate in range(first, first + min(_DRAFTS, index + 1)):
             draft = self._engine.draft(index, candidate, min(_LENGTH, _FIRST_LENGTH * (index + 1)))
-            if candidate == 1 and self._good is not None:
+            if candidate == first and self._good is not None:
                 good = self._good
                 draft = Draft(
                     good.operations[:_AHEAD] + draft.operations, good.kinds[:_AHEAD] + draft.kinds, draft.random
@@ -202,8 +210,7 @@ class _Seen:
         self._bits: _Moved = {}
         self._combinations: set[frozenset[int]] = set()
         self._earlier: Set[frozenset[int]] = frozenset()
-        size = sum(len(value) if isinstance(value, _SEQUENCES) else 1 for value in self._reset)
-        self.step = _STEP * (1 + size // _LARGE)
+        self.step = _STEP * (1 + sum(map(_weight, self._reset)) // _LARGE)
         """Operations from one look at such a state to the next."""
 
     def branch(self) -> _Seen:
@@ -247,6 +254,13 @@ def _kept(value: object) -> object:
     if isinstance(value, bytearray):
         return bytes(value)
     return [*value] if isinstance(value, list) else value
+
+
+def _weight(value: object) -> int:
+    """Return how much there is to compare; bytes are compared in one go."""
+    if isinstance(value, bytes):
+        return 1 + len(value) // 64
+    return len(value) if isinstance(value, list | tuple) else 1
 
 
 def _difference(value: object, reset: object) -> int:

@@ -21,7 +21,7 @@ from stressor.vmstate.graph import (
 )
 from stressor.vmstate.values import without_indexes
 
-__all__ = ["Changed", "DigestLearner", "ScribbleLearner", "StateLearner"]
+__all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
 
 _FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
 
@@ -33,8 +33,6 @@ class Changed(Exception):
 class DigestLearner:
     """Writes the source of a digest function for the graph that one object has now."""
 
-    _name = "digest"
-
     def __init__(self, unsaved: frozenset[str]) -> None:
         self._unsaved = unsaved
         self._lines: list[str] = []
@@ -42,18 +40,19 @@ class DigestLearner:
         self._names: dict[str, Any] = {"dumps": dumps, "Changed": Changed, "summary": summary}
         self._seen: dict[int, str] = {}
 
-    def learn(self, root: Any) -> Callable[[Any], Any]:
-        """Return the function for the graph that `root` has now; it raises `Changed` for another."""
+    def learn(self, root: Any) -> Callable[..., Any]:
+        """Return the function for the graph that `root` has now; it raises `Changed` for another.
+
+        As a second argument it takes what makes bytes of the tuple of values and the version of their format."""
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        return self._compiled(self._name, f"return {self._result(''.join(f'{value}, ' for value in self._values))}")
+        values = "".join(f"{value}, " for value in self._values)
+        return self._compiled("digest(root, dumps=dumps)", f"return dumps(({values}), 2)")
 
-    def _result(self, values: str) -> str:
-        return f"dumps(({values}), 2)"
-
-    def _compiled(self, name: str, *last: str) -> Callable[[Any], Any]:
+    def _compiled(self, signature: str, *last: str) -> Callable[..., Any]:
+        name = signature.partition("(")[0]
         body = "".join(f"    {line}\n" for line in (*self._lines, *last))
-        exec(compile(f"def {name}(root):\n{body}", f"<{name} of live state>", "exec"), self._names)
+        exec(compile(f"def {signature}:\n{body}", f"<{name} of live state>", "exec"), self._names)
         return self._names[name]  # type: ignore[no-any-return]
 
     def _constant(self, value: Any) -> str:
@@ -155,15 +154,6 @@ class DigestLearner:
             self._value(dot + name, expression, inner)
 
 
-class StateLearner(DigestLearner):
-    """Writes the source of a function that returns the values that a digest is made of."""
-
-    _name = "state"
-
-    def _result(self, values: str) -> str:
-        return f"({values})"
-
-
 class ScribbleLearner(DigestLearner):
     """Writes the source of a function that gives every value another one."""
 
@@ -171,7 +161,7 @@ class ScribbleLearner(DigestLearner):
         self._names |= {"another": _another, "another_deadline": _another_deadline, "FLIP": _FLIP}
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        return self._compiled("scribble", *self._values, "return None")
+        return self._compiled("scribble(root)", *self._values, "return None")
 
     def _value(self, path: str, expression: str, value: Any) -> None:
         live = getattr(type(value), "live_attributes", ())

@@ -27,7 +27,7 @@ from stressor.vmstate.graph import (
     summary,
     values,
 )
-from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner, StateLearner
+from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
 from stressor.vmstate.values import Values, same, without_indexes
 
 __all__ = ["LiveState", "same", "without_indexes"]
@@ -47,8 +47,7 @@ class LiveState:
 
     def __init__(self, unsaved: Collection[str] = ()) -> None:
         self._unsaved = frozenset(unsaved)
-        self._digests: list[Callable[[Any], Any]] = []
-        self._states: list[Callable[[Any], Any]] = []
+        self._digests: list[Callable[..., Any]] = []
         self._scribblers: dict[frozenset[str], Callable[[Any], Any]] = {}
 
     def digest(self, root: object) -> bytes:
@@ -58,8 +57,7 @@ class LiveState:
                 return digest(root)  # type: ignore[no-any-return]
             except _OTHERS:
                 continue
-        learnt = DigestLearner(self._unsaved).learn(root)
-        self._digests = [learnt, *islice(self._digests, _SHAPES - 1)]
+        learnt = self._learn(root)
         try:
             return learnt(root)  # type: ignore[no-any-return]
         except ValueError:  # something marshal cannot write; names can still be compared
@@ -68,14 +66,18 @@ class LiveState:
     def state(self, root: object) -> tuple[object, ...]:
         """Return what a digest is made of, in one order as long as the object graph stays the same.
         Containers are those of the object itself, where they need not be sorted."""
-        for state_of in self._states:
+        for digest in self._digests:
             try:
-                return state_of(root)  # type: ignore[no-any-return]
+                return digest(root, _as_they_are)  # type: ignore[no-any-return]
             except _OTHERS:
                 continue
-        learnt = StateLearner(self._unsaved).learn(root)
-        self._states = [learnt, *islice(self._states, _SHAPES - 1)]
-        return learnt(root)  # type: ignore[no-any-return]
+        learnt = self._learn(root)
+        return learnt(root, _as_they_are)  # type: ignore[no-any-return]
+
+    def _learn(self, root: object) -> Callable[..., Any]:
+        learnt = DigestLearner(self._unsaved).learn(root)
+        self._digests = [learnt, *islice(self._digests, _SHAPES - 1)]
+        return learnt
 
     def alike(self, roots: Sequence[object], digest: bytes) -> bool:
         """Return whether each of `roots` has this digest."""
@@ -177,6 +179,10 @@ class LiveState:
         if len(self._scribblers) < _SCRIBBLERS:
             self._scribblers[keep] = scribble
         scribble(root)
+
+
+def _as_they_are(values: tuple[object, ...], _version: int) -> tuple[object, ...]:
+    return values
 
 
 def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
