@@ -122,7 +122,7 @@ def _placed(fields: Sequence[SavedField]) -> dict[str, list[Place]]:
         name = without_indexes(field.path)
         known = places.setdefault(name, [])
         if is_buffer(field):
-            known.append(Place(field.path, field.kind, field.offset, 1, field.size))
+            known.append(Place(field.path, "buffer", field.offset, 1, field.size))
             continue
         if known and _continues(known[-1], field):
             known[-1] = known[-1]._replace(elements=known[-1].elements + 1)

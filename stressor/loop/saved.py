@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from stressor.loop.target import SavedField
+from stressor.vmstate.wire import WHOLE_BUFFER
 
 __all__ = ["Saved", "bytes_of", "is_buffer"]
 
@@ -28,7 +29,7 @@ class Saved:
 
 def is_buffer(field: SavedField) -> bool:
     """Return whether a piece stands for several bytes, each of which has a name."""
-    return field.kind == "buffer" and isinstance(field.value, bytes)
+    return field.kind == WHOLE_BUFFER
 
 
 def bytes_of(field: SavedField) -> Iterator[SavedField]:
@@ -46,4 +47,4 @@ def _first(buffer: SavedField) -> int:
 def _byte(buffer: SavedField, at: int) -> SavedField:
     assert isinstance(buffer.value, bytes)
     path = f"{buffer.path.rpartition('[')[0]}[{_first(buffer) + at}]"
-    return SavedField(path, buffer.kind, buffer.offset + at, 1, buffer.value[at])
+    return SavedField(path, "buffer", buffer.offset + at, 1, buffer.value[at])

@@ -184,7 +184,7 @@ class Target(Protocol):
 
     def saved_fields(self, snapshot: Snapshot, *, whole: bool = False) -> Sequence[SavedField]:
         """Name every byte of a snapshot; empty when the target cannot. Paths carry the section. With `whole`
-        a buffer may be one piece, of the kind `buffer`, called as its first byte: naming each takes long."""
+        a buffer may be one piece, of the kind `whole buffer`, called as its first byte: naming each takes long."""
 
     def close(self) -> None:
         """Let go of everything that the target started."""

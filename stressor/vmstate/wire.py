@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from stressor.vmstate.description import Description
     from stressor.vmstate.kinds import ScalarType
 
-__all__ = ["NULL", "SUBSECTION", "NamedField", "WireReader", "WireWriter", "subsection_header"]
+__all__ = ["NULL", "SUBSECTION", "WHOLE_BUFFER", "NamedField", "WireReader", "WireWriter", "subsection_header"]
 
 SUBSECTION: Final = 5
 NOT_ARMED: Final = -1
+WHOLE_BUFFER: Final = "whole buffer"
+"""The kind of a piece that stands for all bytes of a buffer, and is called as the first of them."""
 NULL: Final = 0x30  # '0', for None in an array of pointers
 
 
@@ -132,7 +134,7 @@ class WireReader(Reader):
     def buffer(self, path: str, size: int, start: int = 0) -> bytes:
         piece = self._take(path, size)
         if self._whole and size:
-            self._name(f"{path}[{start}]", "buffer", size, piece)
+            self._name(f"{path}[{start}]", WHOLE_BUFFER, size, piece)
         elif self.named is not None:
             at = self.offset - size
             names = [f"{path}[{index}]" for index in range(start, start + size)]

@@ -33,3 +33,11 @@ def test_each_piece_is_found_by_its_path() -> None:
 
     assert [known.get(field.path) for field in saved(whole=False)] == saved(whole=False)
     assert [known.get(f"card/0.{path}") for path in ("memory[4]", "memory", "more")] == [None] * 3
+
+
+def test_a_buffer_that_qemu_names_without_indexes_hides_nothing_and_is_one_piece() -> None:
+    palette = SavedField("pl110/0.raw_palette", "buffer", 20, 2, b"\5\6")
+    flag = SavedField("pl110/0.invalidate", "int32", 22, 4, 1)
+
+    assert [Saved([palette, flag]).get(field.path) for field in (palette, flag)] == [palette, flag]
+    assert [*bytes_of(palette)] == [palette]
