@@ -61,8 +61,8 @@ _LENGTHS: Final = 32
 """Bits of a mask that stand for lengths of a container."""
 _SEQUENCES: Final = (bytes, bytearray, list, tuple)
 
-_ORDER: Final = (ResetMode.IN_PLACE, ResetMode.POISON, ResetMode.FRESH, ResetMode.DONOR)
-"""The reset modes, those first that show most: real values come before poison, which reads worse."""
+_ORDER: Final = (ResetMode.POISON, ResetMode.IN_PLACE, ResetMode.FRESH, ResetMode.DONOR)
+"""The reset modes, those first that most losses show in; what poison shows is told by other traces, see `fresh_traces`."""
 
 _Moved: TypeAlias = dict[int, int]
 """Which values of a state differ from those of a new device, and in which bits."""

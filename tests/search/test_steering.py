@@ -130,7 +130,7 @@ def test_the_first_plan_has_one_save_point_in_each_reset_mode() -> None:
     plan = engine().plan(0)
 
     assert [[cycle.mode for cycle in schedule] for schedule in plan.schedules] == [
-        [ResetMode.IN_PLACE], [ResetMode.POISON], [ResetMode.FRESH], [ResetMode.DONOR],
+        [ResetMode.POISON], [ResetMode.IN_PLACE], [ResetMode.FRESH], [ResetMode.DONOR],
     ]  # fmt: skip
 
 
