@@ -93,6 +93,7 @@ class Journal:
         if writing:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA cache_size = -256")  # KiB: one that fills for hours looks like a leak
             database.execute("PRAGMA foreign_keys = ON")
             self._migrate(version)
         elif version < len(MIGRATIONS):
