@@ -119,9 +119,7 @@ class SteeredEngine:
         places = {point.place for point in points}
         if index >= _FEW:
             places.update(accumulate(map(len, self._engine.cut(draft.random, draft.operations))))
-            end = len(draft.operations)
-        else:
-            end = max(places) + _BEHIND
+        end = max(places) + _BEHIND  # a batch follows the last save point, if need be an empty one
         operations = draft.operations[:end]
         batches = tuple(tuple(operations[start:stop]) for start, stop in pairwise(sorted({0, *places, end})))
         return self._engine.assemble(draft._replace(kinds=draft.kinds[:end]), batches, index, self._order)

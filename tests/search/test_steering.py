@@ -138,6 +138,15 @@ def test_something_is_done_behind_the_last_save_point() -> None:
     assert engine().plan(0).batches[-1]
 
 
+def test_a_save_point_behind_the_last_operation_is_run_too() -> None:
+    steered = engine()
+    plans = [steered.plan(index) for index in range(12)]
+
+    steered_later = [plan for index, plan in enumerate(plans) if index >= 4 and index % 4 != 3]
+    assert all(points(plan)[-1] == sum(plan.drawn) for plan in steered_later)
+    assert all(len(plan.batches) == len(plan.schedules[0]) + 1 for plan in plans)
+
+
 def test_the_same_seed_gives_the_same_plans() -> None:
     one, other = engine(), engine()
 
