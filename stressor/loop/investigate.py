@@ -179,8 +179,8 @@ class _Investigation(Careful):
             self._noise(subject, before(), emitted)
         if not checks.restores and checks.alike and subject.examine() != digest:
             # nobody asked what came back, but it is to blame for what comes of it
-            lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
-            self._suspects += self._lost(Oracle.RESUMES_ALIKE, lost, subject, snapshot)
+            lost = self._ledger.changes(subject, before(), now := subject.attributes(), reset())
+            self._suspects += self._lost(Oracle.RESUMES_ALIKE, lost, subject, snapshot, len(now))
         self._suspect(subject, twin)
         self._invariant(subject, "after load")
         self._run("resume", Oracle.RESUMES_ALIKE, subject.resume)
@@ -325,8 +325,9 @@ class _Investigation(Careful):
         """Return whether everything came back, and tell of what did not."""
         if subject.examine() != digest:
             was = before()
-            changes = self._ledger.changes(subject, was, subject.attributes(), reset())
-            for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot):
+            now = subject.attributes()
+            changes = self._ledger.changes(subject, was, now, reset())
+            for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot, len(now)):
                 self._ledger.add(divergence)
             self._put_right(was, changes)
             return False
@@ -341,10 +342,10 @@ class _Investigation(Careful):
         return True
 
     def _lost(
-        self, oracle: Oracle, changes: Sequence[FieldChange], subject: Target, snapshot: Snapshot
+        self, oracle: Oracle, changes: Sequence[FieldChange], subject: Target, snapshot: Snapshot, count: int
     ) -> list[Divergence]:
-        """Return a divergence for each field that a load did not bring back."""
-        resaved, equal = self._try_save(subject), len(subject.attributes()) - len(changes)
+        """Return a divergence for each field that a load did not bring back, of so many."""
+        resaved, equal = self._try_save(subject), count - len(changes)
         saved = Saved(subject.saved_fields(snapshot, whole=True))
         return [
             self._ledger.divergence(

@@ -7,8 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 __all__ = ["Hung", "Watchdog"]
+
+
+_KNOWN: Final = 0.25
 
 
 class Hung(BaseException):
@@ -31,6 +35,11 @@ class Watchdog:
         """Whether it ever had to end something."""
         self._seen = -1
         self._armed = False
+
+    @property
+    def short(self) -> float:
+        """Seconds that are enough once a hang is known."""
+        return min(_KNOWN, self.seconds)
 
     @contextmanager
     def watching(self) -> Iterator[None]:

@@ -36,7 +36,6 @@ _FRUITLESS = 50  # investigations in a row that found nothing new; from then on 
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
-_HUNG_PATIENCE = 0.25  # seconds that it waits, once a hang is known
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
 
@@ -80,8 +79,7 @@ class Campaign:
         self._tally = Tally(target_type.operations)
         self._crashes: Counter[str] = Counter()
         self._started = monotonic()
-        self._limit = 0
-        self.findings = 0
+        self.findings = self._limit = 0
         self._pristine = b""
         try:
             target = target_type.open()
@@ -158,27 +156,28 @@ class Campaign:
             if index >= _FIRST and index % _GATE_EVERY and self._in_lockstep(plan, limit):
                 return
         except Hung:
-            patience = min(_HUNG_PATIENCE, patience)
+            patience = self._watchdog.short
         with self._watchdog.within(patience):
             yield from self._one_by_one(plan, index, limit)
 
     def _one_by_one(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
-        batches = plan.batches
+        batches, repeats = plan.batches, False
         # to look at a twin that does not walk is to save it, so every other one is not looked at
         unseen = not self._type.walks and index % 2 == 1
         recording, raised = self._record(batches, unseen=unseen)
         if raised is not None:
-            patience = _HUNG_PATIENCE if isinstance(raised, Hung) else self._watchdog.seconds
+            patience = self._watchdog.short if isinstance(raised, Hung) else self._watchdog.seconds
             done = len(recording.digests)
             trace = trace_of(batches, (), done + 1, 0)
             if len(recording.observations) > done:  # it died of being looked at, as it will of a save
                 trace = (*trace, Cycle(self._checks.looking_in or ResetMode.IN_PLACE))
-            with self._watchdog.within(min(patience, self._watchdog.seconds)):
+            with self._watchdog.within(patience):
                 yield from self._look(trace, raises=True)
             batches = batches[:done]
-        elif (index < 2 or index % _GATE_EVERY == 0) and self._record(batches, unseen=unseen)[0] != recording:
-            recorded_with = self._type
-            yield from self._look(trace_of(batches, (), len(batches), 0))
+        elif index < 2 or index % _GATE_EVERY == 0:
+            repeats, recorded_with = self._record(batches, unseen=unseen)[0] == recording, self._type
+            if not repeats:
+                yield from self._look(trace_of(batches, (), len(batches), 0))
             if self._type is not recorded_with:
                 return
         if not batches:
@@ -204,7 +203,7 @@ class Campaign:
                 self._tally.add_operations(batches_now[:done])
                 if parted is not None and self._worthwhile():
                     recorded_with = self._type
-                    yield from self._look(trace_of(batches_now, schedule, done, begun))
+                    yield from self._look(trace_of(batches_now, schedule, done, begun), gate=not repeats)
                     if self._type is not recorded_with:  # the recording has in it what is now left out
                         return
         finally:
@@ -275,9 +274,10 @@ class Campaign:
         self._fruitless += 1
         return self._fruitless <= _FRUITLESS or self._fruitless % 8 == 0
 
-    def _look(self, trace: Trace, *, raises: bool = False) -> Iterator[Finding]:
+    def _look(self, trace: Trace, *, raises: bool = False, gate: bool = True) -> Iterator[Finding]:
         """Investigate a trace that parted somewhere, and yield what is new about it."""
-        found = investigate(self._type, trace, self._checks, self._watchdog, raises=raises)
+        gate |= not self._type.walks  # what other processes do depends on more than the trace
+        found = investigate(self._type, trace, self._checks, self._watchdog, raises=raises, gate=gate)
         # what a process does in the background may come earlier or later when it is run by steps
         if not found and self._all_on and not self._repairs and self._type.walks:
             found = [not_repeated(self._type.prefix, trace)]
@@ -315,7 +315,7 @@ class Campaign:
         hung = divergence.cause is Cause.HUNG
         # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
         dear = hung or (divergence.cause is Cause.NONDETERMINISTIC and not self._type.walks)
-        patience = min(_HUNG_PATIENCE, self._watchdog.seconds) if hung else self._watchdog.seconds
+        patience = self._watchdog.short if hung else self._watchdog.seconds
         written = None
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from random import Random
 from typing import NamedTuple
@@ -152,7 +152,11 @@ class SeededEngine:
         """Return a few operations of any kind."""
         kinds, chance = self._mix(random, True), random.random
         picked = [kinds[int(chance() * len(kinds))] for _ in range(_DONOR)]
-        return tuple([(kind.ready or kind.fill())[int(chance() * _READY)] for kind in picked])
+        met = [0] * _MET
+        # what nobody else chose from yet is not worth filling: a donor's operations are few
+        return tuple([
+            kind.ready[int(chance() * _READY)] if kind.ready else kind.draw(random, met) for kind in picked
+        ])  # fmt: skip
 
     def _mix(self, random: Random, uniform: bool) -> list[_Kind]:
         """Return the kinds that take part, each as often as its weight says (twice for 1)."""
@@ -212,7 +216,7 @@ class _Kind:
         self.label = kind.label
         self._leading = kind.leading
         self._drawers = [
-            _drawer(source, generator(seed, target, kind.label, position), f"{target}: {kind.label}", position)
+            _drawer(source, partial(generator, seed, target, kind.label, position), f"{target}: {kind.label}", position)
             for position, source in enumerate(kind.sources)
         ]
         self._fixed = None if kind.sources else Operation(kind.name, kind.leading)
@@ -243,7 +247,9 @@ class _Kind:
         return Operation(self._name, (*self._leading, *[draw(random, met) for draw in drawers]))
 
 
-def _drawer(source: Source, random: Random, what: str, position: int) -> Callable[[Random, list[int]], Argument]:
+def _drawer(
+    source: Source, random: Callable[[], Random], what: str, position: int
+) -> Callable[[Random, list[int]], Argument]:
     match source:
         case OneOf(choices):
             return _one_of(choices)
@@ -252,7 +258,7 @@ def _drawer(source: Source, random: Random, what: str, position: int) -> Callabl
         case Duration():
             return _duration
         case Strategy(strategy):
-            return _drawn(strategy, random, what, position)
+            return _drawn(strategy, random(), what, position)
 
 
 def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argument]:
@@ -285,6 +291,7 @@ def _first(strategy: object, what: str, position: int) -> list[Argument]:
     return values(strategy, _AT_FIRST, generator(0, what, position), what)
 
 
+@lru_cache(maxsize=16)
 def _register_value(bits: int) -> Callable[[Random, list[int]], Argument]:
     ones = (1 << bits) - 1
     edges = (0, ones, 1, ones >> 1, 1 << bits - 1)

@@ -44,8 +44,6 @@ _FEW: Final = 4
 since to run the operations costs more by then than what is new is worth."""
 _BY_CHANCE: Final = 4
 """One plan of so many is not steered."""
-_PATIENCE: Final = 0.25
-"""Seconds that a scout of a device which hung before is waited for."""
 _LONGEST_PAUSE: Final = 64
 """Plans without steering when it finds nothing new any more."""
 
@@ -152,7 +150,7 @@ class SteeredEngine:
     def _scouted(self, operations: Sequence[Operation]) -> list[_Point] | None:
         """Return what states a scout passes, None when it does not come to the end."""
         watchdog = self._watchdog
-        with watchdog.within(min(_PATIENCE, watchdog.seconds)) if watchdog.hung else nullcontext():
+        with watchdog.within(watchdog.short) if watchdog.hung else nullcontext():
             return self._walk(operations)
 
     def _walk(self, operations: Sequence[Operation]) -> list[_Point] | None:

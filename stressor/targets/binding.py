@@ -59,7 +59,10 @@ class DeviceBinding:
     def describing(self, description: Description, sample: Device) -> DeviceBinding:
         """Return the same with another description of the same devices, of which `sample` is one."""
         section = Section(description, self.section.instance, self.section.section_id)
-        return DeviceBinding(self.cls, sample, section, self.functions)
+        other = DeviceBinding(self.cls, sample, section, self.functions)
+        if other.live.unsaved == self.live.unsaved:
+            other.live = self.live  # which has learnt already what there is
+        return other
 
     def create(self) -> Device:
         return self.cls()

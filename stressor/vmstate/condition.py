@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from stressor.errors import DescriptionError
@@ -52,7 +53,7 @@ class Condition:
 
     def source(self, obj: str) -> str:
         """Return the expression as source, for an object in the local variable `obj`."""
-        return f"({ast.unparse(_OnObject(obj).visit(_parsed(self.text)))})"
+        return _source(self.text, obj)
 
     def paths(self) -> Iterator[str]:
         """Yield the dotted path of each attribute that it looks at, in order."""
@@ -80,6 +81,11 @@ class _OnObject(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         return ast.Call(node.func, [self.visit(node.args[0])], [])
+
+
+@lru_cache(maxsize=1024)
+def _source(text: str, obj: str) -> str:
+    return f"({ast.unparse(_OnObject(obj).visit(_parsed(text)))})"
 
 
 def _parsed(text: str) -> ast.expr:

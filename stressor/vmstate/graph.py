@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -59,8 +60,8 @@ def member_names(value: Any) -> Iterator[str]:
     yield from (name for name in slots_of(type(value)) if hasattr(value, name))
 
 
-def slots_of(cls: type) -> Iterator[str]:
-    """Yield the names of all slots of a class, as they are to be used in getattr."""
+def _slots_of(cls: type) -> tuple[str, ...]:
+    names: list[str] = []
     for base in cls.__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
@@ -68,14 +69,17 @@ def slots_of(cls: type) -> Iterator[str]:
                 continue
             if name.startswith("__") and not name.endswith("__"):
                 name = f"_{base.__name__.lstrip('_')}{name}"
-            yield name
+            names.append(name)
+    return tuple(names)
+
+
+slots_of: Callable[[type], tuple[str, ...]] = lru_cache(maxsize=1024)(_slots_of)
+"""Return the names of all slots of a class, as they are to be used in getattr."""
 
 
 def is_object(value: Any) -> bool:
     """Return whether a value has attributes of its own to walk into."""
-    return hasattr(value, "__dict__") or any(
-        "__slots__" in vars(base) for base in type(value).__mro__
-    )
+    return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
 
 
 def summary(value: Any) -> Any:
@@ -114,57 +118,57 @@ def values(root: object, skip: frozenset[str]) -> Values:
     return Values(found)
 
 
-def pieces(root: object, skip: frozenset[str]) -> Iterator[Leaf]:
-    """Yield every value below `root`, each object once, and a buffer in one piece as its own value; cycles and
+def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
+    """Return every value below `root`, each object once, and a buffer in one piece as its own value; cycles and
     aliases end at their first path."""
+    found: list[Leaf] = []
     seen: dict[int, str] = {id(root): ""}
 
-    def walk(path: str, holder: Any, key: Any, value: Any) -> Iterator[Leaf]:
-        if covered(without_indexes(path), skip):
+    def walk(path: str, holder: Any, key: Any, value: Any) -> None:
+        if skip and covered(without_indexes(path), skip):
             return
         if type(value) in SCALARS:
-            yield Leaf(path, holder, key, value)
+            found.append(Leaf(path, holder, key, value))
             return
         if is_named(value):
-            yield Leaf(path, holder, key, summary(value))
+            found.append(Leaf(path, holder, key, summary(value)))
             return
         if getattr(type(value), "live_attributes", ()) is None:
             return
         first = seen.setdefault(id(value), path)
         if first != path or value is root:
-            yield Leaf(path, holder, key, f"<{first or 'the device'}>")
+            found.append(Leaf(path, holder, key, f"<{first or 'the device'}>"))
             return
-        yield from inside(path, holder, key, value)
+        inside(path, holder, key, value)
 
-    def inside(path: str, holder: Any, key: Any, value: Any) -> Iterator[Leaf]:
+    def inside(path: str, holder: Any, key: Any, value: Any) -> None:
         if isinstance(value, BUFFERS):
-            yield Leaf(path, holder, key, value)
+            found.append(Leaf(path, holder, key, value))
             return
         if isinstance(value, LISTS):
             for index, item in enumerate(value):
-                yield from walk(f"{path}[{index}]", value, index, item)
+                walk(f"{path}[{index}]", value, index, item)
         elif isinstance(value, dict):
             for name in value:
-                yield from walk(f"{path}[{name!r}]", value, name, value[name])
+                walk(f"{path}[{name!r}]", value, name, value[name])
         elif isinstance(value, SETS):
-            yield Leaf(path, holder, key, repr(sorted(value, key=repr)))
+            found.append(Leaf(path, holder, key, repr(sorted(value, key=repr))))
         elif not is_object(value) or isinstance(value, random.Random):
-            yield Leaf(path, holder, key, summary(value))
+            found.append(Leaf(path, holder, key, summary(value)))
             return
-        yield from members(path, value)
+        members(path, value)
 
-    def members(path: str, value: Any) -> Iterator[Leaf]:
+    def members(path: str, value: Any) -> None:
         live = getattr(type(value), "live_attributes", ())
         if live is None:
             return
         if live:  # one attribute stands for the whole: a timer is its deadline, a line its level
             for name in live:
-                yield from walk(
-                    path if len(live) == 1 else f"{path}.{name}", value, name, getattr(value, name)
-                )
+                walk(path if len(live) == 1 else f"{path}.{name}", value, name, getattr(value, name))
             return
         dot = f"{path}." if path else ""
         for name in member_names(value):
-            yield from walk(dot + name, value, name, object.__getattribute__(value, name))
+            walk(dot + name, value, name, object.__getattribute__(value, name))
 
-    yield from members("", root)
+    members("", root)
+    return found

@@ -19,6 +19,7 @@ from stressor.vmstate.graph import (
     member_names,
     summary,
 )
+from stressor.vmstate.source import compiled
 from stressor.vmstate.values import without_indexes
 
 __all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
@@ -52,7 +53,7 @@ class DigestLearner:
     def _compiled(self, signature: str, *last: str) -> Callable[..., Any]:
         name = signature.partition("(")[0]
         body = "".join(f"    {line}\n" for line in (*self._lines, *last))
-        exec(compile(f"def {signature}:\n{body}", f"<{name} of live state>", "exec"), self._names)
+        exec(compiled(f"def {signature}:\n{body}", f"<{name} of live state>"), self._names)
         return self._names[name]  # type: ignore[no-any-return]
 
     def _constant(self, value: Any) -> str:

@@ -15,6 +15,7 @@ import ast
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ class LiveState:
     """
 
     def __init__(self, unsaved: Collection[str] = ()) -> None:
-        self._unsaved = frozenset(unsaved)
+        self.unsaved: Final = frozenset(unsaved)
         self._digests: list[Callable[..., Any]] = []
         self._scribblers: dict[frozenset[str], Callable[[Any], Any]] = {}
 
@@ -75,7 +76,7 @@ class LiveState:
         return learnt(root, _as_they_are)  # type: ignore[no-any-return]
 
     def _learn(self, root: object) -> Callable[..., Any]:
-        learnt = DigestLearner(self._unsaved).learn(root)
+        learnt = DigestLearner(self.unsaved).learn(root)
         self._digests = [learnt, *islice(self._digests, _SHAPES - 1)]
         return learnt
 
@@ -90,17 +91,17 @@ class LiveState:
 
     def attributes(self, root: object, *, unsaved: bool = True) -> Values:
         """Return each value by its path, in the order of definition; slow, for reports."""
-        skip = frozenset() if unsaved else self._unsaved
+        skip = frozenset() if unsaved else self.unsaved
         return values(root, skip)
 
     def value(self, root: object, path: str) -> object:
         """Return what `attributes` has at one path, None when there is nothing; fast."""
         value: Any = root
-        for name, index in _STEP.findall(path):
-            try:
-                value = getattr(value, name) if name else value[ast.literal_eval(index)]
-            except (AttributeError, LookupError, TypeError, ValueError, SyntaxError):
-                return None
+        try:
+            for name, index in _steps(path):
+                value = getattr(value, name) if name else value[index]
+        except (AttributeError, LookupError, TypeError, ValueError, SyntaxError):
+            return None
         live: tuple[str, ...] | None = getattr(type(value), "live_attributes", ())
         if live is not None and len(live) == 1:
             value = getattr(value, live[0])
@@ -109,7 +110,7 @@ class LiveState:
     def derived(self, root: object) -> dict[str, object]:
         """Return the attributes that are left out of digests, by path."""
         derived: dict[str, object] = {}
-        for name in sorted(self._unsaved):
+        for name in sorted(self.unsaved):
             value = _resolve(root, name.removesuffix("[]"))
             if type(value) in SCALARS and "[" not in name:
                 derived[name] = value
@@ -160,8 +161,7 @@ class LiveState:
                     place.clear()
                     place.extend(items)
             else:
-                parent, _, last = path.rpartition(".")
-                put(_resolve(root, parent) if parent else root, last, value)
+                _put_at(root, path, value)
 
     def scribble(self, root: object, keep: frozenset[str] = frozenset()) -> None:
         """Give every value another one, in place, but for the paths in `keep` and the unsaved ones.
@@ -175,10 +175,16 @@ class LiveState:
                 return
             except _OTHERS:
                 pass
-        scribble = ScribbleLearner(self._unsaved | keep).learn(root)
+        scribble = ScribbleLearner(self.unsaved | keep).learn(root)
         if len(self._scribblers) < _SCRIBBLERS:
             self._scribblers[keep] = scribble
         scribble(root)
+
+
+@lru_cache(maxsize=256)
+def _steps(path: str) -> tuple[tuple[str, Any], ...]:
+    """Return the attributes and indexes on a path. Raises ValueError or SyntaxError for an index that is none."""
+    return tuple((name, None if name else ast.literal_eval(index)) for name, index in _STEP.findall(path))
 
 
 def _as_they_are(values: tuple[object, ...], _version: int) -> tuple[object, ...]:
@@ -192,6 +198,9 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
         if isinstance(former, bytearray) and isinstance(place, bytearray):
             place[:] = former
             return
+    if "[]" not in path and type(_resolve(root, path)) in SCALARS and type(values.get(path)) in SCALARS:
+        _put_at(root, path, values[path])
+        return
     wanted = {
         name: value for name, value in values.items() if covered(without_indexes(name), frozenset((path,)))
     }
@@ -208,6 +217,12 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
         leaf = present.get(name) or _byte(present, name)
         if leaf is not None and not same(leaf.value, value) and type(value) in SCALARS:
             put(leaf.holder, leaf.key, value)
+
+
+def _put_at(root: Any, path: str, value: object) -> None:
+    """Set what hangs at `path`, attributes only."""
+    parent, _, last = path.rpartition(".")
+    put(_resolve(root, parent) if parent else root, last, value)
 
 
 def _byte(present: Mapping[str, Leaf], path: str) -> Leaf | None:

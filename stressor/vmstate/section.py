@@ -21,6 +21,8 @@ __all__ = ["Section"]
 
 FULL: Final = 4
 FOOTER: Final = 0x7E
+_COLD: Final = 8
+"""Loads that walk over the description, before it is worth a millisecond or two to compile one."""
 
 
 class Section:
@@ -51,6 +53,7 @@ class Section:
         self._header: Final = identity + struct.pack(">I", description.version)
         self.footer: Final = struct.pack(">BI", FOOTER, section_id)
         self._size: Final = len(self._header)
+        self._loads = 0
         self._loaders: Final[dict[tuple[type, bool], Callable[[Any, bytes], None]]] = {}
 
     def __repr__(self) -> str:
@@ -66,7 +69,10 @@ class Section:
 
     def load(self, obj: Any, data: bytes) -> None:
         """Load what `save` gave, all or nothing. Raises StreamError."""
-        load = self._loaders.get((obj.__class__, True)) or self.loader(obj)
+        load = self._loaders.get((obj.__class__, True))
+        if load is None:
+            self._loads += 1
+            load = self._slowly if self._loads <= _COLD else self.loader(obj)
         load(obj, data)
 
     def loader(self, sample: Any, *, undo: bool = True) -> Callable[[Any, bytes], None]:
@@ -78,9 +84,8 @@ class Section:
         key = (sample.__class__, undo)
         load = self._loaders.get(key)
         if load is None:
-            if type(self.description).load is not Description.load:
-                load = self._load_by_itself
-            else:
+            load = self._slowly
+            if load == self._walk:
                 frame = Frame(self._header, self.footer, self.prefix[:-1], self._walk)
                 load = compile_load(self.description, sample, frame, undo=undo)
             self._loaders[key] = load
@@ -98,6 +103,11 @@ class Section:
     @cached_property
     def _pack(self) -> Callable[[Any], tuple[bytes, Hashable]]:
         return compile_pack(self.description, self._header, self.footer)
+
+    @property
+    def _slowly(self) -> Callable[[Any, bytes], None]:
+        """What needs no code of its own."""
+        return self._walk if type(self.description).load is Description.load else self._load_by_itself
 
     def _load_by_itself(self, obj: Any, data: bytes) -> None:
         """Load by a description that has a `load` of its own, which is not to be passed by."""

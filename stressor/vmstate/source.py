@@ -6,11 +6,13 @@ import linecache
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 from stressor.vmstate.condition import Condition
 
-__all__ = ["CannotCompile", "Module", "Refused", "Source"]
+__all__ = ["CannotCompile", "Module", "Refused", "Source", "compiled"]
 
 
 class Refused(Exception):
@@ -19,6 +21,13 @@ class Refused(Exception):
 
 class CannotCompile(Exception):
     """The description needs more than the generated code can do; the walk does it."""
+
+
+@lru_cache(maxsize=256)
+def compiled(text: str, file: str) -> CodeType:
+    """Return the code of a module. An audit describes a device again for each of its fields, and what is generated
+    from most of these descriptions is alike; to compile takes more time than to write it."""
+    return compile(text, file, "exec")
 
 
 class Module:
@@ -71,7 +80,7 @@ class Module:
         text = "\n\n".join(self._functions)
         file = f"<stressor {what}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        exec(compile(text, file, "exec"), self.namespace)
+        exec(compiled(text, file), self.namespace)
         function: Callable[..., Any] = self.namespace[entry]
         return function
 

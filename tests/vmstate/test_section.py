@@ -110,3 +110,35 @@ def test_a_loader_without_undo_loads_the_same_and_leaves_what_it_did_when_refuse
     with pytest.raises(StreamError, match="does not hold after load: a is small"):
         section.load(device, section.save(Plain(a=100)))
     assert device.a == 200
+
+
+def test_loads_are_the_same_before_and_after_they_have_code_of_their_own() -> None:
+    rule = vm.Validate("a is small", "a < 9")
+    section = vm.Section(vm.Description("dev", fields=[vm.u8("a")], validate=[rule]))
+    good, refused = section.save(Plain(a=5)), section.save(Plain(a=200))
+    code: list[bool] = []
+
+    for _ in range(20):
+        device = Plain(a=3)
+        with pytest.raises(StreamError, match="does not hold after load: a is small"):
+            section.load(device, refused)
+        assert device.a == 3
+        section.load(device, good)
+        assert device.a == 5
+        code.append((Plain, True) in section._loaders)
+
+    assert code[0] is False
+    assert code[-1] is True
+
+
+def test_a_description_that_loads_by_itself_is_asked_from_the_first_load_on() -> None:
+    class Doubling(vm.Description):
+        def load(self, obj: object, data: bytes, version: int | None = None) -> None:
+            super().load(obj, bytes([2 * data[0]]), version)
+
+    section = vm.Section(Doubling("dev", fields=[vm.u8("a")]))
+    device = Plain(a=0)
+
+    for _ in range(20):
+        section.load(device, section.save(Plain(a=5)))
+        assert device.a == 10

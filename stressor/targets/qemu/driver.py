@@ -23,6 +23,7 @@ import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from time import monotonic, sleep
 from typing import ClassVar, Final
 
 from stressor.errors import TargetError, UsageError
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 _POLLS: Final = 16
+_POLL_APART: Final = 0.001
+"""Seconds, once it has been read so many times."""
 
 
 class Machinery:
@@ -122,16 +125,22 @@ class Registers:
             (access(self._region, offset, width, value),), lambda answers: []
         )
 
-    def wait(self, offset: int, mask: int, value: int, width: int = 4) -> bool:
+    def wait(self, offset: int, mask: int, value: int, width: int = 4, *, patience: float = 0.0) -> bool:
         """Read a register a few times, until what `mask` leaves of it is `value`; return whether it
-        came to that. Only the last reading is shown."""
+        came to that. Only the last reading is shown.
+
+        What a thread of QEMU's own works out takes as long as the machine is busy with other things: `patience` is
+        for how many seconds more it is asked after that, each millisecond. What QEMU's main loop does needs none."""
         pipeline = self._machinery.pipeline
-        found = 0
-        for _ in range(_POLLS):
+        found, polls, until = 0, 0, monotonic() + patience
+        while True:
             found = int(pipeline.ask(access(self._region, offset, width)), 16)
-            if found & mask == value:
+            polls += 1
+            if found & mask == value or (polls >= _POLLS and monotonic() >= until):
                 break
             pipeline.settle()
+            if polls >= _POLLS:
+                sleep(_POLL_APART)
         pipeline.observations.append(("line", self._named(offset), found))
         return found & mask == value
 

@@ -40,7 +40,7 @@ class Factorials(Driver):
     @operation(of=st.integers(0, 12))
     def compute(self, of):
         self.registers.write(8, of)
-        self.registers.wait(0x20, 1, 0)
+        self.registers.wait(0x20, 1, 0, patience=5.0)
         return self.registers.read(8)
 
     @operation
