@@ -26,7 +26,7 @@ class InTens(SeededEngine):
     """The fast engine with a save point after each ten operations."""
 
     @staticmethod
-    def _cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
+    def cut(random: Random, operations: list[Operation]) -> tuple[tuple[Operation, ...], ...]:
         starts = range(0, len(operations) + 1, _TEN)  # what is left over follows the last cycle
         return tuple(tuple(operations[start : start + _TEN]) for start in starts)
 
