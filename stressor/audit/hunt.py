@@ -57,7 +57,7 @@ class Hunter:
         campaign = Campaign(
             target_type, seed=self.seed, oracles=self.oracles,
             reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
-            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered,
+            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, dating=False,
         )  # fmt: skip
         campaign.coverage = _Uncounted()
         for finding in known:

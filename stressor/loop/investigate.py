@@ -165,14 +165,12 @@ class _Investigation(Careful):
             sacrifice = lambda: subject.sacrifice(snapshot, cycle.damage)  # noqa: E731
             offered = not self._run("load of damaged bytes", Oracle.REFUSES_DAMAGE, sacrifice)
         self._run("reset", Oracle.RESET_IS_FRESH, lambda: subject.reset(cycle, snapshot))
-        reset = subject.pristine_attributes
-        if cycle.mode is ResetMode.POISON:
-            poisoned = subject.attributes()
-            reset = lambda: poisoned  # noqa: E731
-        elif not (checks.fresh and self._looks_stale(subject, cycle) and self._stale(subject)):
+        poisoned = subject.attributes() if cycle.mode is ResetMode.POISON else {}
+        reset: Callable[[], Attributes] = (lambda: poisoned) if poisoned else subject.pristine_attributes
+        if cycle.mode is not ResetMode.POISON and not (checks.fresh and self._looks_stale(subject, cycle) and self._stale(subject)):
             self._invariant(subject, "after reset")
         if offered:
-            self._damage(subject, cycle, snapshot)
+            self._damage(subject, cycle, snapshot, poisoned or subject.attributes())
         emitted = self._load(subject, snapshot, before, reset)
         restored = not checks.restores or self._restored(subject, before, digest, reset, snapshot)
         if emitted and checks.silent and restored:  # else it mostly follows from what was lost
@@ -252,9 +250,9 @@ class _Investigation(Careful):
             )
         return True
 
-    def _damage(self, subject: Target, cycle: Cycle, snapshot: Snapshot) -> None:
+    def _damage(self, subject: Target, cycle: Cycle, snapshot: Snapshot, before: Attributes) -> None:
         broken, must_refuse = damaged_snapshot(snapshot, cycle)
-        before, digest = subject.attributes(), subject.examine()
+        digest = subject.examine()
         kind, place = cycle.damage
         try:
             self._run("load of damaged bytes", Oracle.REFUSES_DAMAGE, lambda: subject.offer(broken))

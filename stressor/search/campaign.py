@@ -41,7 +41,7 @@ _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANG
 
 class Campaign:
     """One target under one seed. `run` yields findings as they come; `statistics` tells the rest.
-    Once `stop` says so, traces are made no smaller.
+    Once `stop` says so, traces are made no smaller; without `dating` it is not told when a field was last written.
 
     What is drawn depends on the seed and the target's name alone, never on time or other targets.
     """
@@ -58,6 +58,7 @@ class Campaign:
         tries: int = _BUDGET,
         engine: EngineName = EngineName.SEEDED,
         steered: bool = True,
+        dating: bool = True,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._type = target_type
@@ -65,8 +66,7 @@ class Campaign:
         self._checks = Checks(oracles, reset_modes)
         self._all_on = all(oracle in self._checks.oracles for oracle in Oracle)
         self._watchdog = watchdog
-        self._shrinking = shrinking
-        self._tries = tries
+        self._shrinking, self._tries, self._dating = shrinking, tries, dating
         self._stop = stop
         self._engine = engine_for(target_type, engine, seed, reset_modes, watchdog, steered=steered)
         self.coverage = FieldCoverage(target_type.prefix)
@@ -316,7 +316,6 @@ class Campaign:
         # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
         dear = hung or (divergence.cause is Cause.NONDETERMINISTIC and not self._type.walks)
         patience = self._watchdog.short if hung else self._watchdog.seconds
-        written = None
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and matching(trace) is not None:
@@ -324,8 +323,9 @@ class Campaign:
                     trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
-            written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
-        divergence = replace(divergence, last_written=written)
+            if self._dating:
+                written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
+                divergence = replace(divergence, last_written=written)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,

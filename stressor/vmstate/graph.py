@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from stressor.vmstate.values import Values, without_indexes
 
@@ -32,13 +32,9 @@ SETS: Final = (set, frozenset)
 _NAMED: Final = (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType)
 
 
-class Leaf(NamedTuple):
-    """One value in the graph: `holder` and `key` say where it hangs, `attribute` or item."""
-
-    path: str
-    holder: Any
-    key: Any
-    value: Any
+Leaf: TypeAlias = tuple[str, Any, Any, Any]
+"""One value in the graph: its path, the holder and the key by which it hangs there (attribute or item), and the value.
+A plain tuple, as there are a hundred in a device and five walks in an investigation."""
 
 
 def is_named(value: object) -> bool:
@@ -108,13 +104,13 @@ def covered(path: str, names: frozenset[str]) -> bool:
 def values(root: object, skip: frozenset[str]) -> Values:
     """Return the value of each of the `pieces` by its path."""
     found: dict[str, Any] = {}
-    for leaf in pieces(root, skip):
-        if isinstance(leaf.value, bytearray):
-            found[leaf.path] = bytearray(leaf.value)
-        elif isinstance(leaf.value, memoryview):
-            found.update((f"{leaf.path}[{index}]", item) for index, item in enumerate(leaf.value))
+    for path, _, _, value in pieces(root, skip):
+        if isinstance(value, bytearray):
+            found[path] = bytearray(value)
+        elif isinstance(value, memoryview):
+            found.update((f"{path}[{index}]", item) for index, item in enumerate(value))
         else:
-            found[leaf.path] = leaf.value
+            found[path] = value
     return Values(found)
 
 
@@ -128,22 +124,22 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
         if skip and covered(without_indexes(path), skip):
             return
         if type(value) in SCALARS:
-            found.append(Leaf(path, holder, key, value))
+            found.append((path, holder, key, value))
             return
         if is_named(value):
-            found.append(Leaf(path, holder, key, summary(value)))
+            found.append((path, holder, key, summary(value)))
             return
         if getattr(type(value), "live_attributes", ()) is None:
             return
         first = seen.setdefault(id(value), path)
         if first != path or value is root:
-            found.append(Leaf(path, holder, key, f"<{first or 'the device'}>"))
+            found.append((path, holder, key, f"<{first or 'the device'}>"))
             return
         inside(path, holder, key, value)
 
     def inside(path: str, holder: Any, key: Any, value: Any) -> None:
         if isinstance(value, BUFFERS):
-            found.append(Leaf(path, holder, key, value))
+            found.append((path, holder, key, value))
             return
         if isinstance(value, LISTS):
             for index, item in enumerate(value):
@@ -152,9 +148,9 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
             for name in value:
                 walk(f"{path}[{name!r}]", value, name, value[name])
         elif isinstance(value, SETS):
-            found.append(Leaf(path, holder, key, repr(sorted(value, key=repr))))
+            found.append((path, holder, key, repr(sorted(value, key=repr))))
         elif not is_object(value) or isinstance(value, random.Random):
-            found.append(Leaf(path, holder, key, summary(value)))
+            found.append((path, holder, key, summary(value)))
             return
         members(path, value)
 

@@ -212,11 +212,14 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
             container.clear()
             container.extend(items)  # type: ignore[arg-type]
             return
-    present = {leaf.path: leaf for leaf in pieces(root, frozenset())}
+    present = {leaf[0]: leaf for leaf in pieces(root, frozenset())}
     for name, value in wanted.items():
         leaf = present.get(name) or _byte(present, name)
-        if leaf is not None and not same(leaf.value, value) and type(value) in SCALARS:
-            put(leaf.holder, leaf.key, value)
+        if leaf is None:
+            continue
+        _, holder, key, now = leaf
+        if not same(now, value) and type(value) in SCALARS:
+            put(holder, key, value)
 
 
 def _put_at(root: Any, path: str, value: object) -> None:
@@ -228,11 +231,11 @@ def _put_at(root: Any, path: str, value: object) -> None:
 def _byte(present: Mapping[str, Leaf], path: str) -> Leaf | None:
     """Return one byte of a buffer that is present."""
     head, _, index = path.rpartition("[")
-    buffer = present.get(head)
-    if buffer is None or not isinstance(buffer.value, bytearray) or not index[:-1].isdecimal():
+    leaf = present.get(head)
+    if leaf is None or not isinstance(leaf[-1], bytearray) or not index[:-1].isdecimal():
         return None
-    at = int(index[:-1])
-    return Leaf(path, buffer.value, at, buffer.value[at]) if at < len(buffer.value) else None
+    buffer, at = leaf[-1], int(index[:-1])
+    return (path, buffer, at, buffer[at]) if at < len(buffer) else None
 
 
 def _resolve(root: Any, path: str) -> Any:
