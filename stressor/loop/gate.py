@@ -12,7 +12,7 @@ from stressor.loop.target import DiedOfSavingError, StillbornError, Target, Targ
 from stressor.loop.trace import Cycle, Operation, Step
 from stressor.loop.watchdog import Hung, Watchdog
 
-__all__ = ["not_repeated", "run_alone"]
+__all__ = ["between_cycles", "not_repeated", "run_alone"]
 
 
 def run_alone(
@@ -64,7 +64,7 @@ class _Gate(Careful):
         first, second = self._twins()
         self._watchdog.inside = True
         try:
-            for part in _between_cycles(self._trace):
+            for part in between_cycles(self._trace):
                 self._watchdog.beats += 1
                 if first.execute(part) != second.execute(part):
                     return False
@@ -136,7 +136,7 @@ class _Gate(Careful):
         )  # fmt: skip
 
 
-def _between_cycles(trace: Sequence[Step]) -> Iterator[list[Operation]]:
+def between_cycles(trace: Sequence[Step]) -> Iterator[list[Operation]]:
     """Yield the operations up to each cycle, and those behind the last one."""
     part: list[Operation] = []
     for step in trace:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from stressor.errors import StateError, StreamError, TargetError
+from stressor.errors import StateError, StreamError
 from stressor.loop.careful import Careful, Stop
 from stressor.loop.causes import causes
 from stressor.loop.cycle import Checks, damaged_snapshot
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
-from stressor.loop.gate import run_alone
+from stressor.loop.gate import between_cycles, run_alone
 from stressor.loop.ledger import Attributes
 from stressor.loop.plain import output, outputs, plain, section_of, text
 from stressor.loop.saved import Saved
@@ -82,7 +82,11 @@ class _Investigation(Careful):
         self._alike = [subject] if self._type.walks else [subject, twin]
         subject.hidden = twin.hidden = self._checks.hidden
         try:
-            for index, step in enumerate(self._trace):
+            # what stands before the first cycle is run in one go: it can be nobody's fault but the device's own
+            lead = next(between_cycles(self._trace)) if self._type.walks else []
+            for target in (twin, subject):
+                self._alone(target, lead)
+            for index, step in enumerate(self._trace[len(lead) :], len(lead)):
                 self._ledger.step = index
                 if isinstance(step, Cycle):
                     self._ledger.mode = step.mode
@@ -104,15 +108,7 @@ class _Investigation(Careful):
         return [Divergence(Oracle.SAVE_IS_PURE, cause, change, 0, labels=("should", "did"), detail=detail)]
 
     def _operation(self, subject: Target, twin: Target, step: Operation) -> None:
-        self._watchdog.inside = True
-        try:
-            wanted = twin.execute([step])
-        except TargetError:
-            raise
-        except (Exception, Hung):  # without any cycle: the gate's business
-            raise Stop from None
-        finally:
-            self._watchdog.inside = False
+        wanted = self._alone(twin, [step])
         answer = self._execute(subject, step, Oracle.RESUMES_ALIKE)
         if answer != wanted and self._checks.alike and self._ledger.mode is not None:
             change = self._ledger.output_change(step, wanted, answer)
