@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +38,7 @@ class Summary:
             case SoakStarted():
                 self._plain |= {"session": event.session, "seed": event.seed, "earlier": event.seconds}
             case SoakProgress():
-                self._plain |= dataclasses.asdict(event)
+                self._plain |= msgspec.to_builtins(event)
             case FindingReported():
                 change = event.finding.divergence
                 self._findings[event.finding.id] = {
