@@ -210,7 +210,7 @@ class _Kind:
     def __init__(self, index: int, kind: OperationType, seed: int, target: str) -> None:
         self.index = index
         self.times = round(2 * kind.weight)
-        self.turns = tuple(max(1, round(2 * kind.weight * (0.6 + 0.4 * step))) for step in range(5))
+        self.turns = _turns(kind.weight)
         """How often it may stand in a mix."""
         self._name = kind.name
         self.label = kind.label
@@ -245,6 +245,11 @@ class _Kind:
         if self._fixed is not None:
             return self._fixed
         return Operation(self._name, (*self._leading, *[draw(random, met) for draw in drawers]))
+
+
+@lru_cache(maxsize=64)
+def _turns(weight: float) -> tuple[int, ...]:
+    return tuple(max(1, round(2 * weight * (0.6 + 0.4 * step))) for step in range(5))
 
 
 def _drawer(

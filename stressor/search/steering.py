@@ -25,10 +25,13 @@ __all__ = ["SteeredEngine"]
 
 _DRAFTS: Final = 4
 """Drafts that a plan is chosen from."""
+_PLAIN: Final = 3
+"""First plans that have one draft only, of all kinds of operations alike: to draw a mix begins with a millisecond, in which
+most losses are found."""
 _LENGTH: Final = 128
 """Operations in a draft."""
 _FIRST_LENGTH: Final = 64
-"""The same in the first plan, which has one draft only: what is plainly wrong is to show at once."""
+"""The same in the first plan: what is plainly wrong is to show at once."""
 _AHEAD: Final = 192
 """Operations of the last good draft that another one goes on from."""
 _STEP: Final = 4
@@ -127,8 +130,9 @@ class SteeredEngine:
         for the first one that a device dies of, which is worth a plan as it is."""
         best: tuple[Draft | None, list[_Point]] = None, []
         highest = 0.0
-        first = _DRAFTS  # so that the first draft of all is a uniform one, which is drawn fastest
-        for candidate in range(first, first + min(_DRAFTS, index + 1)):
+        plain = index < _PLAIN
+        first = _DRAFTS - index * plain  # which makes a plain one uniform
+        for candidate in range(first, first + (1 if plain else _DRAFTS)):
             draft = self._engine.draft(index, candidate, min(_LENGTH, _FIRST_LENGTH * (index + 1)))
             if candidate == first and self._good is not None:
                 good = self._good
