@@ -86,7 +86,9 @@ def duration(nanoseconds: int) -> str:
 
 
 def seconds(amount: float) -> str:
-    """Return host time: `0.4 s`, `75 s`, `12 min`, `3.5 h`."""
+    """Return host time: `8 ms`, `0.4 s`, `75 s`, `12 min`, `3.5 h`."""
+    if 0 < amount < 0.0995:
+        return f"{max(1, round(1000 * amount))} ms"
     if amount < 10:
         return f"{amount:.1f} s"
     if amount < 120:

@@ -153,10 +153,7 @@ class SeededEngine:
         kinds, chance = self._mix(random, True), random.random
         picked = [kinds[int(chance() * len(kinds))] for _ in range(_DONOR)]
         met = [0] * _MET
-        # what nobody else chose from yet is not worth filling: a donor's operations are few
-        return tuple([
-            kind.ready[int(chance() * _READY)] if kind.ready else kind.draw(random, met) for kind in picked
-        ])  # fmt: skip
+        return tuple([kind.draw(random, met) for kind in picked])  # too few for what is ready to be filled
 
     def _mix(self, random: Random, uniform: bool) -> list[_Kind]:
         """Return the kinds that take part, each as often as its weight says (twice for 1)."""

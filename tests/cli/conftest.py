@@ -74,7 +74,7 @@ class CommandLine:
 
 
 def normalised(out: str) -> str:
-    out = re.sub(r"\b\d+(?:\.\d+)? (?:s|min|h)\b", "N s", out)
+    out = re.sub(r"\b\d+(?:\.\d+)? (?:ms|s|min|h)\b", "N s", out)
     out = re.sub(r"\b[\d,]+ (operations?)\b", r"N \1", out)
     out = re.sub(r"\bcycle \d+( of|:| \()", r"cycle N\1", out)
     return re.sub(r"\bshrunk \d+ ->", "shrunk N ->", out)

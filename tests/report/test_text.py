@@ -57,7 +57,7 @@ def test_virtual_time(nanoseconds: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(0.04, "0.0 s"), (9.9, "9.9 s"), (75, "75 s"), (600, "10 min"), (9000, "2.5 h")],
+    [(0.0, "0.0 s"), (0.0001, "1 ms"), (0.04, "40 ms"), (0.0999, "0.1 s"), (9.9, "9.9 s"), (75, "75 s"), (600, "10 min"), (9000, "2.5 h")],
 )
 def test_host_time(amount: float, text: str) -> None:
     assert seconds(amount) == text
