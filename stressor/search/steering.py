@@ -55,6 +55,9 @@ _FIELD: Final = 100
 fields that never moved together."""
 _BIT: Final = 4
 _MOST_BITS: Final = 16
+_MOST_WORTH: Final = (1 << _MOST_BITS) - 1
+_BROKEN: Final = -1
+"""Stands for a value of its own, that an invariant does not hold: mostly that is so for a few operations only."""
 _COMBINATION: Final = 1
 _MOST_COMBINATIONS: Final = 1 << 16
 """Combinations that are remembered; then they do not count any more."""
@@ -160,7 +163,7 @@ class SteeredEngine:
     def _walk(self, operations: Sequence[Operation]) -> list[_Point] | None:
         passed: list[_Point] = []
         scout = self._type.open()
-        watchdog = self._watchdog
+        watchdog, rules = self._watchdog, self._type.invariants
         watchdog.inside = True
         try:
             at, seen = 0, self._of(scout.state())
@@ -170,7 +173,10 @@ class SteeredEngine:
                 at = min(at + seen.step, len(operations))
                 values = scout.state()
                 seen = self._of(values)
-                passed.append(_Point(at, len(values), seen.moved(values)))
+                moved = seen.moved(values)
+                if rules and scout.broken() is not None:
+                    moved[_BROKEN] = _MOST_WORTH
+                passed.append(_Point(at, len(values), moved))
         except TargetError:
             raise
         except (Exception, Hung):

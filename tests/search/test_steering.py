@@ -85,6 +85,15 @@ class Counting(Device):
         setattr(self, ("kept", "lost")[offset], value)
 
 
+class Ruled(Lock):
+    """Breaks its rule by one write in eight, until the next one."""
+
+    state = vm.Description(
+        "ruled", fields=[vm.u8("right"), vm.u8("tries")],
+        validate=[vm.Validate("the lowest bits of tries are never all set", "tries & 7 != 7")],
+    )  # fmt: skip
+
+
 def model(cls: type[Device] = Lock) -> Model:
     return model_of(cls, f"tests/search/test_steering.py::{cls.__name__}", cls.__name__.lower())
 
@@ -155,6 +164,25 @@ def test_the_same_seed_gives_the_same_plans() -> None:
 
 def test_another_seed_gives_others() -> None:
     assert engine(seed=1).plan(0) != engine(seed=2).plan(0)
+
+
+def test_a_save_point_lies_where_a_rule_does_not_hold() -> None:
+    def share(cls: type[Device]) -> float:
+        """Of the first plans that pass such a state, return how many have their save point in one."""
+        passed = stopped = 0
+        for seed in range(40):
+            first, *others = engine(cls, seed).plan(0).batches
+            target = model(cls).open()
+            there = []
+            for operation in (*first, *(each for batch in others for each in batch)):
+                target.execute([operation])
+                there.append(target.value("tries") in range(7, 256, 8))
+            passed += any(there)
+            stopped += there[len(first) - 1]
+        return stopped / passed
+
+    assert share(Ruled) > 0.9
+    assert share(Lock) < 0.7
 
 
 def test_every_fourth_plan_is_left_to_chance() -> None:
