@@ -174,8 +174,8 @@ def test_a_save_point_lies_where_a_rule_does_not_hold() -> None:
             first, *others = engine(cls, seed).plan(0).batches
             target = model(cls).open()
             there = []
-            for operation in (*first, *(each for batch in others for each in batch)):
-                target.execute([operation])
+            for each in (*first, *(one for batch in others for one in batch)):
+                target.execute([each])
                 there.append(target.value("tries") in range(7, 256, 8))
             passed += any(there)
             stopped += there[len(first) - 1]
