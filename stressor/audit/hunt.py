@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from stressor.loop.coverage import FieldCoverage
 from stressor.loop.finding import Finding, Oracle
-from stressor.loop.target import Snapshot, TargetType
+from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
@@ -57,22 +56,14 @@ class Hunter:
         campaign = Campaign(
             target_type, seed=self.seed, oracles=self.oracles,
             reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
-            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, dating=False,
+            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, brief=True,
         )  # fmt: skip
-        campaign.coverage = _Uncounted()
         for finding in known:
             campaign.know(finding)
         for found in campaign.run(max(1, round(self.cycles * share))):
             yield found, campaign.cycles
             if self.stop():
                 return
-
-
-class _Uncounted(FieldCoverage):
-    """Counts nothing: nobody asks, and of large devices it costs more than the cycles."""
-
-    def add(self, snapshot: Snapshot) -> None:
-        pass
 
 
 def names(finding: Finding, right: Collection[str]) -> bool:

@@ -90,6 +90,12 @@ class FieldCoverage:
         self._size += len(snapshot.data)
         self.pending += 1
 
+    def add_all(self, snapshots: Iterable[Snapshot], target: Target) -> None:
+        """Count a run's save points, and `settle`."""
+        for snapshot in snapshots:
+            self.add(snapshot)
+        self.settle(target)
+
     def settle(self, target: Target) -> None:
         """Take the save points apart when many are kept. To be called between two runs; a target names
         what it, or another one of its type, has saved."""

@@ -41,7 +41,7 @@ _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANG
 
 class Campaign:
     """One target under one seed. `run` yields findings as they come; `statistics` tells the rest.
-    Once `stop` says so, traces are made no smaller; without `dating` it is not told when a field was last written.
+    Once `stop` says so, traces are made no smaller. A `brief` one counts no coverage, and dates no field's last writing.
 
     What is drawn depends on the seed and the target's name alone, never on time or other targets.
     """
@@ -58,7 +58,7 @@ class Campaign:
         tries: int = _BUDGET,
         engine: EngineName = EngineName.SEEDED,
         steered: bool = True,
-        dating: bool = True,
+        brief: bool = False,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._type = target_type
@@ -66,7 +66,7 @@ class Campaign:
         self._checks = Checks(oracles, reset_modes)
         self._all_on = all(oracle in self._checks.oracles for oracle in Oracle)
         self._watchdog = watchdog
-        self._shrinking, self._tries, self._dating = shrinking, tries, dating
+        self._shrinking, self._tries, self._brief = shrinking, tries, brief
         self._stop = stop
         self._engine = engine_for(target_type, engine, seed, reset_modes, watchdog, steered=steered)
         self.coverage = FieldCoverage(target_type.prefix)
@@ -87,7 +87,8 @@ class Campaign:
             self._ended = True
             return
         self._pristine = target.examine()
-        self.coverage = FieldCoverage(target_type.prefix, saved_at_reset(target, watchdog))
+        if not brief:
+            self.coverage = FieldCoverage(target_type.prefix, saved_at_reset(target, watchdog))
         target.close()
 
     @property
@@ -192,7 +193,7 @@ class Campaign:
                 schedule = schedule[: len(batches_now)]
                 if not schedule:
                     return
-                coverage = self.coverage if number == 0 else None
+                coverage = None if number or self._brief else self.coverage
                 parted = self._run(recording, batches_now, schedule, coverage)
                 if parted is None and len(batches_now) == len(plan.batches):
                     whole += 1
@@ -228,9 +229,8 @@ class Campaign:
         if saved is None:
             return False
         self._alone = 0
-        for snapshot in saved:
-            self.coverage.add(snapshot)
-        self.coverage.settle(lockstep.twin)
+        if not self._brief:
+            self.coverage.add_all(saved, lockstep.twin)
         for schedule in plan.schedules:
             self._tally.add_cycles(schedule)
         self._tally.add_whole(plan, len(plan.schedules))
@@ -323,7 +323,7 @@ class Campaign:
                     trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
-            if self._dating:
+            if not self._brief:
                 written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
                 divergence = replace(divergence, last_written=written)
         return Finding(
