@@ -9,12 +9,11 @@ from stressor.device import Device, Line, Memory, Region, operation
 from stressor.errors import TargetError
 
 
-class Unreachable(Device):
-    """Loses a write, and after many writes can no longer be driven, for a reason that is not its own."""
+class Halved(Device):
+    """Forgets one of two registers."""
 
-    state = vm.Description("unreachable", fields=[vm.u8("kept")])
+    state = vm.Description("halved", fields=[vm.u8("kept")])
     io = Region(size=2, registers={0: "kept", 1: "lost"})
-    writes = 0  # of all its instances
 
     def __init__(self) -> None:
         self.reset()
@@ -28,10 +27,19 @@ class Unreachable(Device):
 
     @io.on_write
     def write(self, offset: int, width: int, value: int) -> None:
+        setattr(self, ("kept", "lost")[offset], value)
+
+
+class Unreachable(Halved):
+    """After many writes it can no longer be driven, for a reason that is not its own."""
+
+    writes = 0  # of all its instances
+
+    def write(self, offset: int, width: int, value: int) -> None:
         Unreachable.writes += 1
         if Unreachable.writes > 20_000:
             raise TargetError("the cable is unplugged")
-        setattr(self, ("kept", "lost")[offset], value)
+        super().write(offset, width, value)
 
 
 class Counter(Device):

@@ -16,6 +16,7 @@ from stressor.search.plan import Plan
 from stressor.search.seeded import SeededEngine
 from stressor.search.steering import SteeredEngine
 from stressor.targets.model import Model, model_of
+from tests.search.small_devices import Halved
 
 MODES = tuple(ResetMode)
 
@@ -62,27 +63,6 @@ class Trap(Lock):
     def spring(self) -> None:
         if self.inside:
             raise RuntimeError("sprung")
-
-
-class Counting(Device):
-    """Forgets one of two registers."""
-
-    state = vm.Description("counting", fields=[vm.u8("kept")])
-    io = Region(size=2, registers={0: "kept", 1: "lost"})
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.kept = self.lost = 0
-
-    @io.on_read
-    def read(self, offset: int, width: int) -> int:
-        return (self.kept, self.lost)[offset]
-
-    @io.on_write
-    def write(self, offset: int, width: int, value: int) -> None:
-        setattr(self, ("kept", "lost")[offset], value)
 
 
 class Ruled(Lock):
@@ -225,7 +205,7 @@ def test_an_excluded_operation_is_in_no_plan() -> None:
 
 def test_what_poison_shows_is_told_by_a_value_that_was_there() -> None:
     campaign = Campaign(
-        model(Counting), seed=1, oracles=list(Oracle), reset_modes=[ResetMode.POISON], watchdog=Watchdog(5.0)
+        model(Halved), seed=1, oracles=list(Oracle), reset_modes=[ResetMode.POISON], watchdog=Watchdog(5.0)
     )
 
     found = next(found for found in campaign.run(1_000) if found is not None)
