@@ -46,11 +46,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was seen with nothing lost: the findings that there are anyway, and the losses to come."""
+    """The losses to come, and the findings that there are with nothing lost: those of the first run, to which others
+    are added when a loss leads to one that the sound target has as well."""
 
     target: str
     specification: str
-    findings: tuple[Finding, ...]
+    findings: Sequence[Finding]
     mutants: tuple[Mutant, ...]
 
 
@@ -80,13 +81,13 @@ def audit(
 
     Raises UnsuitableError for a target that nothing can be lost of.
     """
-    catalogue, known = _catalogue(target_type, hunter)
+    catalogue, sound = _catalogue(target_type, hunter)
     mutants = [mutant for mutant in catalogue.mutants() if mutant.loss in losses and chosen(mutant)]
-    yield Audit(target_type.name, target_type.specification, tuple(known), tuple(mutants))
+    yield Audit(target_type.name, target_type.specification, sound.findings, tuple(mutants))
     for mutant in mutants:
         if hunter.stop():
             return
-        yield _outcome(catalogue, mutant, hunter, known, reason_for(equivalents, target_type.name, mutant))
+        yield _outcome(catalogue, mutant, hunter, sound, reason_for(equivalents, target_type.name, mutant))
 
 
 def canary(target_type: TargetType, hunter: Hunter) -> Outcome:
@@ -95,40 +96,57 @@ def canary(target_type: TargetType, hunter: Hunter) -> Outcome:
 
     Raises UnsuitableError for a target that nothing can be lost of, or that nothing moves in.
     """
-    catalogue, known = _catalogue(target_type, hunter)
+    catalogue, sound = _catalogue(target_type, hunter)
     moving = [mutant for mutant in catalogue.mutants() if mutant.loss is Loss.AT_RESET and catalogue.moved(mutant)]
     if not moving:
         raise UnsuitableError("nothing moves", f"{target_type.name}: no field ever left its reset value")
     chosen = generator(hunter.seed, target_type.name, "canary").sample(moving, min(_CANARIES, len(moving)))
     for mutant in chosen:  # what a field says may be said elsewhere as well, so one alone proves little
-        outcome = _outcome(catalogue, mutant, hunter, known, "")
+        outcome = _outcome(catalogue, mutant, hunter, sound, "")
         if outcome.finding is not None:
             break
     return outcome
 
 
-def _catalogue(target_type: TargetType, hunter: Hunter) -> tuple[_Lossy, list[Finding]]:
+@dataclass(frozen=True)
+class _Sound:
+    """The target with nothing lost, and the findings that it is known to have."""
+
+    target_type: TargetType
+    hunter: Hunter
+    findings: list[Finding]
+
+    def has(self, finding: Finding) -> bool:
+        """Return whether it has what a loss led to; that is known from then on, and no answer to any loss."""
+        anyway = self.hunter.repeats(self.target_type, finding)
+        if anyway:
+            self.findings.append(finding)
+        return anyway
+
+
+def _catalogue(target_type: TargetType, hunter: Hunter) -> tuple[_Lossy, _Sound]:
     sample = Sample()
     if isinstance(target_type, Model):
         known = hunter.all(edited(target_type, sample, Places()))
-        return Catalogue(target_type, sample, hunter.seed), known
+        return Catalogue(target_type, sample, hunter.seed), _Sound(target_type, hunter, known)
     from stressor.audit.qemu import QemuCatalogue, is_qemu, sampled  # needs the extra "qemu"
 
     if not is_qemu(target_type):
         raise UnsuitableError("no audit", f"{target_type.name}: nothing can be lost of it on the way to a load")
     known = hunter.all(sampled(target_type, sample))
-    return QemuCatalogue(target_type, sample, hunter.seed), known
+    return QemuCatalogue(target_type, sample, hunter.seed), _Sound(sampled(target_type, Sample()), hunter, known)
 
 
 def _outcome(
-    catalogue: _Lossy, mutant: Mutant, hunter: Hunter, known: Sequence[Finding], equivalent: str
+    catalogue: _Lossy, mutant: Mutant, hunter: Hunter, sound: _Sound, equivalent: str
 ) -> Outcome:
     lossy = catalogue.lossy(mutant)
     assert lossy is not None  # or it would not be among the mutants
     if mutant.loss in _IN_STREAM and not catalogue.moved(mutant) and not mutant.other:
         # the same plans with the same bytes: there is no need to run them
         return Outcome(mutant, None, False, hunter.cycles, _NEVER_MOVED, equivalent)
-    hunt = hunter.first(lossy, known, share=_EQUIVALENT if equivalent else 1)
+    share = _EQUIVALENT if equivalent else 1
+    hunt = hunter.first(lossy, sound.findings, share=share, passed_over=sound.has)
     if hunt.finding is not None:
         right = catalogue.right_names(mutant, lossy)
         return Outcome(mutant, hunt.finding, names(hunt.finding, right), hunt.cycles, "", equivalent)

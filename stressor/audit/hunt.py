@@ -42,28 +42,42 @@ class Hunter:
         """Return everything that a whole campaign finds."""
         return [found for found, _ in self._run(target_type, ()) if found is not None]
 
-    def first(self, target_type: TargetType, known: Collection[Finding] = (), *, share: float = 1) -> Hunt:
-        """Return the first finding that is not `known`, within a share of the cycles."""
+    def first(
+        self,
+        target_type: TargetType,
+        known: Collection[Finding] = (),
+        *,
+        share: float = 1,
+        passed_over: Callable[[Finding], bool] = lambda finding: False,
+    ) -> Hunt:
+        """Return the first finding that is neither `known` nor `passed_over`, within a share of the cycles."""
         cycles = 0
         for found, cycles in self._run(target_type, known, share):
-            if found is not None:
+            if found is not None and not passed_over(found):
                 return Hunt(found, cycles)
         return Hunt(None, cycles)
+
+    def repeats(self, target_type: TargetType, finding: Finding) -> bool:
+        """Return whether a target has a finding that another one led to: whether its trace shows the same."""
+        return self._campaign(target_type).repeats(finding)
 
     def _run(
         self, target_type: TargetType, known: Collection[Finding], share: float = 1
     ) -> Iterator[tuple[Finding | None, int]]:
-        campaign = Campaign(
-            target_type, seed=self.seed, oracles=self.oracles,
-            reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
-            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, brief=True,
-        )  # fmt: skip
+        campaign = self._campaign(target_type)
         for finding in known:
             campaign.know(finding)
         for found in campaign.run(max(1, round(self.cycles * share))):
             yield found, campaign.cycles
             if self.stop():
                 return
+
+    def _campaign(self, target_type: TargetType) -> Campaign:
+        return Campaign(
+            target_type, seed=self.seed, oracles=self.oracles,
+            reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
+            watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, brief=True,
+        )  # fmt: skip
 
 
 def names(finding: Finding, right: Collection[str]) -> bool:

@@ -9,12 +9,15 @@ import pytest
 
 from stressor.audit.audit import Audit, Outcome, audit, canary
 from stressor.audit.equivalent import Equivalent
+from stressor.audit.hunt import Hunter
 from stressor.audit.mutant import Loss, Mutant
 from stressor.errors import UnsuitableError
-from stressor.loop.finding import Oracle
+from stressor.loop.finding import Finding, Oracle
+from stressor.loop.target import TargetType
 from stressor.targets.loader import find_models
-from stressor.targets.model import Model
+from stressor.targets.model import Model, model_of
 from tests.audit.desk import hunter, model
+from tests.search.small_devices import Halved
 
 
 def outcomes(target: Model, **options: object) -> dict[str, Outcome]:
@@ -82,6 +85,28 @@ def test_a_canary_is_noticed() -> None:
 
 def test_a_canary_survives_a_harness_that_is_blind() -> None:
     assert canary(model(), replace(hunter(), oracles=(Oracle.SAVE_IS_PURE,))).finding is None
+
+
+class NearSighted(Hunter):
+    """Finds nothing as long as nothing is lost, as a short first run on a target with rare bugs does."""
+
+    def all(self, target_type: TargetType) -> list[Finding]:
+        super().all(target_type)
+        return []
+
+
+def test_what_the_target_has_anyway_is_no_answer_to_a_loss() -> None:
+    halved = model_of(Halved, "tests/search/small_devices.py::Halved", "halved")
+
+    begun, *others = audit(halved, NearSighted(seed=1, cycles=200), losses=[Loss.TRUNCATED, Loss.NOT_CLEARED])
+
+    assert isinstance(begun, Audit)
+    assert {finding.divergence.first.path for finding in begun.findings} == {"halved/0.lost"}
+    found = {str(outcome.mutant): outcome for outcome in others if isinstance(outcome, Outcome)}
+    assert {name for name, outcome in found.items() if outcome.named} == {
+        "truncated halved/0.kept", "not cleared halved/0.kept",
+    }  # fmt: skip
+    assert all(outcome.finding is None or outcome.named for outcome in found.values())
 
 
 def test_nothing_can_be_lost_of_a_target_of_another_sort() -> None:
