@@ -118,7 +118,7 @@ class _Sound:
 
     def has(self, finding: Finding) -> bool:
         """Return whether it has what a loss led to; that is known from then on, and no answer to any loss."""
-        anyway = self.hunter.repeats(self.target_type, finding)
+        anyway = self.hunter.repeats(self.target_type, finding, self.findings)
         if anyway:
             self.findings.append(finding)
         return anyway

@@ -57,27 +57,29 @@ class Hunter:
                 return Hunt(found, cycles)
         return Hunt(None, cycles)
 
-    def repeats(self, target_type: TargetType, finding: Finding) -> bool:
-        """Return whether a target has a finding that another one led to: whether its trace shows the same."""
-        return self._campaign(target_type).repeats(finding)
+    def repeats(self, target_type: TargetType, finding: Finding, known: Collection[Finding]) -> bool:
+        """Return whether a target has a finding that another one led to: whether its trace shows the same, once what
+        is `known` of it is passed over."""
+        return self._campaign(target_type, known).repeats(finding)
 
     def _run(
         self, target_type: TargetType, known: Collection[Finding], share: float = 1
     ) -> Iterator[tuple[Finding | None, int]]:
-        campaign = self._campaign(target_type)
-        for finding in known:
-            campaign.know(finding)
+        campaign = self._campaign(target_type, known)
         for found in campaign.run(max(1, round(self.cycles * share))):
             yield found, campaign.cycles
             if self.stop():
                 return
 
-    def _campaign(self, target_type: TargetType) -> Campaign:
-        return Campaign(
+    def _campaign(self, target_type: TargetType, known: Collection[Finding]) -> Campaign:
+        campaign = Campaign(
             target_type, seed=self.seed, oracles=self.oracles,
             reset_modes=[mode for mode in self.reset_modes if mode in target_type.reset_modes],
             watchdog=Watchdog(self.patience), shrinking=False, steered=self.steered, brief=True,
         )  # fmt: skip
+        for finding in known:
+            campaign.know(finding)
+        return campaign
 
 
 def names(finding: Finding, right: Collection[str]) -> bool:
