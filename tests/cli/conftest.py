@@ -74,7 +74,8 @@ class CommandLine:
 
 
 def normalised(out: str) -> str:
-    out = re.sub(r"\b\d+(?:\.\d+)? (?:ms|s|min|h)\b", "N s", out)
+    out = re.sub(r"\b\d+(?:\.\d+)? (?:s|min|h)\b", "N s", out)
+    out = re.sub(r"(\(| in )\d+ ms\b", r"\1N s", out)  # other milliseconds are a device's own
     out = re.sub(r"\b[\d,]+ (operations?)\b", r"N \1", out)
     out = re.sub(r"\bcycle \d+( of|:| \()", r"cycle N\1", out)
     return re.sub(r"\bshrunk \d+ ->", "shrunk N ->", out)
