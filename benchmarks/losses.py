@@ -34,6 +34,7 @@ __all__ = ["measure"]
 
 _CYCLES: Final = 100_000
 _WARM: Final = 16
+"""Loads after which a section has code of its own."""
 _EVERY: Final = 6
 """In the short selection, one loss of so many."""
 _SUBSECTIONS: Final = re.compile(rb"serial/\w+")
@@ -107,7 +108,7 @@ def _peer(catalogue: Catalogue, mutant: Mutant, number: int, limit: float) -> fl
     assert isinstance(lossy.binding, DeviceBinding)
     section = lossy.binding.section
     uart = UART16550()
-    for _ in range(_WARM):  # its code is generated before either clock runs
+    for _ in range(_WARM):  # the peer's clock runs without generating it; ours pays for what it needs beyond a binding's
         section.load(uart, section.save(uart))
     if lossy.edit is not None:
         return peer.find(UART16550, number, limit, _Edited(section, lossy.edit, lossy))

@@ -194,12 +194,14 @@ def _as_they_are(values: tuple[object, ...], _version: int) -> tuple[object, ...
 def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
     """Give what hangs at `path` (indexes dropped) the values that it has in `values`."""
     if isinstance(values, Values) and path.endswith("[]"):
-        former, place = values.pieces.get(path.removesuffix("[]")), _resolve(root, path.removesuffix("[]"))
-        if isinstance(former, bytearray) and isinstance(place, bytearray):
-            place[:] = former
+        buffer, place = values.pieces.get(path.removesuffix("[]")), _resolve(root, path.removesuffix("[]"))
+        if isinstance(buffer, bytearray) and isinstance(place, bytearray):
+            place[:] = buffer
             return
-    if "[]" not in path and type(_resolve(root, path)) in SCALARS and type(values.get(path)) in SCALARS:
-        _put_at(root, path, values[path])
+    now, former = (None, None) if "[]" in path else (_resolve(root, path), values.get(path))
+    # None may also mean that there is nothing
+    if now is not None and former is not None and type(now) in SCALARS and type(former) in SCALARS:
+        _put_at(root, path, former)
         return
     wanted = {
         name: value for name, value in values.items() if covered(without_indexes(name), frozenset((path,)))

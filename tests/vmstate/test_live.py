@@ -196,3 +196,24 @@ def test_one_value_is_what_all_attributes_have_at_its_path() -> None:
     assert {path: live.value(box, path) for path in everything} == everything
     assert "part.d['x y']" in everything
     assert [live.value(box, path) for path in ("b", "part.b[7]", "part.d['z']", "a.b")] == [None] * 4
+
+
+def test_what_is_no_longer_there_is_left_out() -> None:
+    box, live = Box(fifo=Box(count=3), mode=7), LiveState()
+    before = live.attributes(box)
+    box.fifo = None
+    del box.mode
+
+    live.assign(box, before, {"fifo.count", "mode"})
+
+    assert vars(box) == {"fifo": None}
+
+
+def test_what_had_parts_and_is_a_number_now_is_left_alone() -> None:
+    box, live = Box(fifo=Box(count=3)), LiveState()
+    before = live.attributes(box)
+    box.fifo = 5
+
+    live.assign(box, before, {"fifo"})
+
+    assert box.fifo == 5
