@@ -260,7 +260,7 @@ def _drawer(
         case Duration():
             return _duration
         case Strategy(strategy):
-            return _drawn(strategy, random(), what, position)
+            return _drawn(strategy, random, what, position)
 
 
 def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argument]:
@@ -269,19 +269,21 @@ def _one_of(choices: Sequence[Argument]) -> Callable[[Random, list[int]], Argume
 
 
 def _drawn(
-    strategy: object, random: Random, what: str, position: int
+    strategy: object, random: Callable[[], Random], what: str, position: int
 ) -> Callable[[Random, list[int]], Argument]:
     pool: list[Argument] = []
     draws = 0
+    further: Random | None = None
 
     def draw(drawing: Random, met: list[int]) -> Argument:
-        nonlocal draws
+        nonlocal draws, further
         if not draws:
             first = _first if isinstance(strategy, Hashable) else _first.__wrapped__
             pool.extend(first(strategy, what, position))
         draws += 1
         if draws in _GROWING:  # little by little, because it costs milliseconds, and a bug may show before
-            pool.extend(values(strategy, _GROWING[draws], random, what))
+            further = further or random()
+            pool.extend(values(strategy, _GROWING[draws], further, what))
         return pool[int(drawing.random() * len(pool))]
 
     return draw

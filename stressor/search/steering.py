@@ -36,6 +36,8 @@ _AHEAD: Final = 192
 """Operations of the last good draft that another one goes on from."""
 _STEP: Final = 4
 """Operations between two looks at a small state."""
+_FIRST_APART: Final = 2
+"""How many times that in the first plan: a look costs as much as two operations, and there nearly all that is seen is new."""
 _LARGE: Final = 256
 """Values in a state that is looked at half as often."""
 _MOST_POINTS: Final = 6
@@ -142,7 +144,7 @@ class SteeredEngine:
                 draft = Draft(
                     good.operations[:_AHEAD] + draft.operations, good.kinds[:_AHEAD] + draft.kinds, draft.random
                 )
-            passed = self._scouted(draft.operations)
+            passed = self._scouted(draft.operations, _FIRST_APART if index == 0 else 1)
             if passed is None:
                 if self._died:
                     continue
@@ -154,13 +156,13 @@ class SteeredEngine:
                 best, highest = (draft, points), worth
         return best
 
-    def _scouted(self, operations: Sequence[Operation]) -> list[_Point] | None:
-        """Return what states a scout passes, None when it does not come to the end."""
+    def _scouted(self, operations: Sequence[Operation], apart: int) -> list[_Point] | None:
+        """Return what states a scout passes, looked at `apart` times as rarely as else; None when it does not come to the end."""
         watchdog = self._watchdog
         with watchdog.within(watchdog.short) if watchdog.hung else nullcontext():
-            return self._walk(operations)
+            return self._walk(operations, apart)
 
-    def _walk(self, operations: Sequence[Operation]) -> list[_Point] | None:
+    def _walk(self, operations: Sequence[Operation], apart: int) -> list[_Point] | None:
         passed: list[_Point] = []
         scout = self._type.open()
         watchdog, rules = self._watchdog, self._type.invariants
@@ -169,8 +171,9 @@ class SteeredEngine:
             at, seen = 0, self._of(scout.state())
             while at < len(operations):
                 watchdog.beats += 1
-                scout.execute(operations[at : at + seen.step])
-                at = min(at + seen.step, len(operations))
+                step = apart * seen.step
+                scout.execute(operations[at : at + step])
+                at = min(at + step, len(operations))
                 values = scout.state()
                 seen = self._of(values)
                 moved = seen.moved(values)

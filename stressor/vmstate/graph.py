@@ -15,8 +15,8 @@ from stressor.vmstate.values import Values, without_indexes
 __all__ = [
     "Leaf",
     "covered",
+    "has_members",
     "is_named",
-    "is_object",
     "member_names",
     "pieces",
     "put",
@@ -30,6 +30,10 @@ BUFFERS: Final = (bytearray, memoryview)
 LISTS: Final = (list, tuple, deque)
 SETS: Final = (set, frozenset)
 _NAMED: Final = (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType)
+_WAYS: Final[dict[str, tuple[type, ...]]] = {
+    "named": _NAMED, "buffer": BUFFERS, "list": LISTS, "dict": (dict,), "set": SETS, "whole": (random.Random,),
+}  # fmt: skip
+"""How the values of these classes are walked, of the first that one belongs to."""
 
 
 Leaf: TypeAlias = tuple[str, Any, Any, Any]
@@ -73,9 +77,9 @@ slots_of: Callable[[type], tuple[str, ...]] = lru_cache(maxsize=1024)(_slots_of)
 """Return the names of all slots of a class, as they are to be used in getattr."""
 
 
-def is_object(value: Any) -> bool:
-    """Return whether a value has attributes of its own to walk into."""
-    return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
+def has_members(cls: type) -> bool:
+    """Return whether the values of a class have attributes of their own to walk into."""
+    return bool(cls.__dictoffset__) or any("__slots__" in vars(base) for base in cls.__mro__)
 
 
 def summary(value: Any) -> Any:
@@ -118,41 +122,42 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
     """Return every value below `root`, each object once, and a buffer in one piece as its own value; cycles and
     aliases end at their first path."""
     found: list[Leaf] = []
+    append, attribute = found.append, object.__getattribute__
     seen: dict[int, str] = {id(root): ""}
 
     def walk(path: str, holder: Any, key: Any, value: Any) -> None:
         if skip and covered(without_indexes(path), skip):
             return
-        if type(value) in SCALARS:
-            found.append((path, holder, key, value))
+        cls = type(value)
+        if cls in SCALARS:
+            append((path, holder, key, value))
             return
-        if is_named(value):
-            found.append((path, holder, key, summary(value)))
+        way = _way(cls)
+        if way == "named":
+            append((path, holder, key, summary(value)))
             return
-        if getattr(type(value), "live_attributes", ()) is None:
+        if getattr(cls, "live_attributes", ()) is None:
             return
         first = seen.setdefault(id(value), path)
         if first != path or value is root:
-            found.append((path, holder, key, f"<{first or 'the device'}>"))
-            return
-        inside(path, holder, key, value)
+            append((path, holder, key, f"<{first or 'the device'}>"))
+        elif way == "members" or inside(way, path, holder, key, value):
+            members(path, value)
 
-    def inside(path: str, holder: Any, key: Any, value: Any) -> None:
-        if isinstance(value, BUFFERS):
-            found.append((path, holder, key, value))
-            return
-        if isinstance(value, LISTS):
+    def inside(way: str, path: str, holder: Any, key: Any, value: Any) -> bool:
+        """Walk what a container holds; return whether the value may have attributes besides."""
+        if way == "list":
             for index, item in enumerate(value):
                 walk(f"{path}[{index}]", value, index, item)
-        elif isinstance(value, dict):
+        elif way == "dict":
             for name in value:
                 walk(f"{path}[{name!r}]", value, name, value[name])
-        elif isinstance(value, SETS):
-            found.append((path, holder, key, repr(sorted(value, key=repr))))
-        elif not is_object(value) or isinstance(value, random.Random):
-            found.append((path, holder, key, summary(value)))
-            return
-        members(path, value)
+        elif way == "set":
+            append((path, holder, key, repr(sorted(value, key=repr))))
+        else:
+            append((path, holder, key, value if way == "buffer" else summary(value)))
+            return False
+        return True
 
     def members(path: str, value: Any) -> None:
         live = getattr(type(value), "live_attributes", ())
@@ -164,7 +169,22 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
             return
         dot = f"{path}." if path else ""
         for name in member_names(value):
-            walk(dot + name, value, name, object.__getattribute__(value, name))
+            item = attribute(value, name)
+            if type(item) in SCALARS and not skip:  # most are
+                append((dot + name, value, name, item))
+            else:
+                walk(dot + name, value, name, item)
 
     members("", root)
     return found
+
+
+def _way_of(cls: type) -> str:
+    for way, bases in _WAYS.items():
+        if issubclass(cls, bases):
+            return way
+    return "members" if has_members(cls) else "whole"
+
+
+_way: Callable[[type], str] = lru_cache(maxsize=1024)(_way_of)
+"""Return how values of a class are walked: asked of each value anew, that took a third of a walk."""

@@ -14,8 +14,8 @@ from stressor.vmstate.graph import (
     SCALARS,
     SETS,
     covered,
+    has_members,
     is_named,
-    is_object,
     member_names,
     summary,
 )
@@ -96,7 +96,7 @@ class DigestLearner:
             self._dict(path, variable, value)
         elif isinstance(value, SETS):
             self._values.append(f"sorted({variable}, key=repr)")
-        elif not is_object(value) or isinstance(value, random.Random):
+        elif not has_members(kind) or isinstance(value, random.Random):
             self._values.append(f"summary({variable})")
             return
         self._members(path, variable, value)
