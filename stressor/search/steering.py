@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from stressor.errors import TargetError
-from stressor.loop.target import TargetType
+from stressor.loop.target import Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.search.plan import Plan
@@ -171,9 +171,7 @@ class SteeredEngine:
             at, seen = 0, self._of(scout.state())
             while at < len(operations):
                 watchdog.beats += 1
-                step = apart * seen.step
-                scout.execute(operations[at : at + step])
-                at = min(at + step, len(operations))
+                at += self._advance(scout, operations[at : at + apart * seen.step])
                 values = scout.state()
                 seen = self._of(values)
                 moved = seen.moved(values)
@@ -188,6 +186,17 @@ class SteeredEngine:
             watchdog.inside = False
             scout.close()
         return passed
+
+    def _advance(self, scout: Target, operations: Sequence[Operation]) -> int:
+        """Run operations up to where a rule does not hold any more, which may be so for one of them only; return how many."""
+        if not self._type.invariants:
+            scout.execute(operations)
+            return len(operations)
+        for done, operation in enumerate(operations, 1):
+            scout.execute((operation,))
+            if scout.broken() is not None:
+                return done
+        return len(operations)
 
     def _of(self, values: Sequence[object]) -> _Seen:
         """Return what was seen of states of this size; the first one of a size counts as that of a new device."""
