@@ -48,15 +48,27 @@ class Run:
     """Elements of one field that lie one after another, `size` bytes each, and the bits of which were
     ever 1 and ever 0: little-endian, as such runs may be of any length."""
 
-    __slots__ = ("field", "ones", "paths", "size", "width", "zeros")
+    __slots__ = ("buffer", "field", "ones", "paths", "size", "width", "zeros")
 
     def __init__(self, field: SeenField, size: int, width: int) -> None:
         self.field = field
         self.size = size
         self.width = width
         self.paths: list[str] = []
-        """What its elements are called."""
+        """What its elements are called; of a buffer the first byte alone."""
+        self.buffer = 0
+        """How many bytes a buffer has, which are named when somebody asks: there may be 100,000."""
         self.ones = self.zeros = 0
+
+    def __len__(self) -> int:
+        return self.buffer or len(self.paths)
+
+    def names(self) -> Sequence[str]:
+        """Return what each of its elements is called."""
+        if not self.buffer:
+            return self.paths
+        head, _, first = self.paths[0].rpartition("[")
+        return [f"{head}[{index}]" for index in range(int(first[:-1]), int(first[:-1]) + self.buffer)]
 
     def saw(self, either: bytes, both: bytes) -> None:
         """Take what save points had, ORed and ANDed."""
@@ -67,7 +79,7 @@ class Run:
     def bits(self) -> bytes:
         """Return which bits toggled, in the order of what is saved."""
         toggled = self.ones & self.zeros if self.width else 0
-        return toggled.to_bytes(self.size * len(self.paths), "little")
+        return toggled.to_bytes(self.size * len(self), "little")
 
 
 class Place(NamedTuple):

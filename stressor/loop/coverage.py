@@ -9,9 +9,12 @@ from typing import Final
 
 from stressor.errors import TargetError
 from stressor.loop.columns import MOST_VALUES, Layout, Place, Run, SeenField, take_apart
+from stressor.loop.saved import is_buffer
 from stressor.loop.target import SavedField, Snapshot, StillbornError, Target, TargetType
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import without_indexes
+from stressor.vmstate.values import Values, pieces_of
+from stressor.vmstate.wire import WHOLE_BUFFER
 
 __all__ = ["MOST_VALUES", "CoveredElement", "CoveredField", "FieldCoverage", "covered", "saved_at_reset"]
 
@@ -24,6 +27,7 @@ _LAYOUTS: Final = 4096
 _NO_FIELD: Final = {"count", "footer", "header", "marker", "subsection", "unused"}
 _ONE_BIT: Final = {"bool", "boolean"}
 _TEXT: Final = "value"
+_ALONE: Final = {_TEXT, WHOLE_BUFFER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class FieldCoverage:
         self._saved: dict[str, bytes] | None = None
         self._attributes: dict[str, dict[str, object]] | None = None
         self._carriers: dict[str, str] = {}
-        self._pristine_of: dict[str, dict[str, object]] = {}
+        self._pristine_of: dict[str, Values] = {}
 
     def add(self, snapshot: Snapshot) -> None:
         """Count one save point."""
@@ -104,7 +108,7 @@ class FieldCoverage:
 
     def fields(self, target: Target) -> dict[str, CoveredField]:
         """Return what was seen of each field that was ever saved, by its path (indexes dropped, no
-        section), in the order in which they are saved."""
+        section), in the order in which they were first saved."""
         self._take_apart(target)
         return {field.path: field for field in covered(self._fields, self._runs)}
 
@@ -129,7 +133,7 @@ class FieldCoverage:
         found = {}
         for run in self._runs.values():
             bits, size = run.bits, run.size
-            for index, path in enumerate(run.paths):
+            for index, path in enumerate(run.names()):
                 mask = int.from_bytes(bits[index * size : (index + 1) * size])
                 found[path] = CoveredElement(path, mask, run.width)
                 for place, named in enumerate(self._named_bits.get(path, ())):
@@ -151,14 +155,15 @@ class FieldCoverage:
 
     def _named(self, target: Target, sample: Snapshot) -> Layout | None:
         if self._saved is None:
-            saved = target.saved_fields(self._reset) if self._reset is not None else ()
+            saved = target.saved_fields(self._reset, whole=True) if self._reset is not None else ()
             data = self._reset.data if self._reset is not None else b""
             self._saved = {field.path: data[field.offset : field.offset + field.size] for field in saved}
         image = bytearray(len(sample.data))
         places: list[Place] = []
-        for run_of in self._runs_in(target.saved_fields(sample)):
+        for run_of in self._runs_in(target.saved_fields(sample, whole=True)):
             first = run_of[0]
-            size, start = first.size, first.offset
+            buffer = first.size if is_buffer(first) else 0
+            size, start = 1 if buffer else first.size, first.offset
             path = first.path.removeprefix(self._prefix)
             field = self._fields.setdefault(_name(path), SeenField())
             run = self._runs.get(path)
@@ -167,10 +172,11 @@ class FieldCoverage:
                 run = self._runs[path] = Run(field, size, width)
             for other in run_of[len(run.paths) :]:
                 run.paths.append(other.path.removeprefix(self._prefix))
-            resets = [self._saved.get(piece.path) or self._encoded(target, piece) for piece in run_of]
+            run.buffer = max(run.buffer, buffer)
+            resets = [*self._resets(target, run_of)]
             known = [reset for reset in resets if reset]
             field.had(size, known)
-            end = start + size * len(run_of)
+            end = start + size * (buffer or len(run_of))
             whole = b"".join(known) if len(known) == len(resets) else None
             if whole is not None and len(whole) == end - start:
                 image[start:end] = whole
@@ -180,6 +186,28 @@ class FieldCoverage:
                 run.saw(*(b"".join(reset or fill * size for reset in resets) for fill in (b"\0", b"\xff")))
             places.append(Place(run, start, end, whole))
         return Layout(places, int.from_bytes(image)) if places else None
+
+    def _resets(self, target: Target, run_of: list[SavedField]) -> Iterator[bytes | None]:
+        """Yield the reset value of each element, None where there is none; of a buffer as many bytes at a time as
+        are known."""
+        assert self._saved is not None
+        for piece in run_of:
+            saved = self._saved.get(piece.path, b"")
+            if not is_buffer(piece):
+                yield saved or self._encoded(target, piece)
+                continue
+            path, saved = piece.path.removeprefix(self._prefix), saved[: piece.size]
+            pristine = self._pristine(target, _name(path))
+            head, _, index = path.rpartition("[")
+            first = int(index[:-1])
+            whole = pristine.pieces.get(head)
+            if isinstance(whole, bytearray):
+                saved += whole[first + len(saved) : first + piece.size]
+            if saved:
+                yield saved
+            for at in range(first + len(saved), first + piece.size):
+                value = pristine.get(f"{head}[{at}]")
+                yield value.to_bytes() if isinstance(value, int) and 0 <= value < 256 else None
 
     def _runs_in(self, fields: Iterable[SavedField]) -> Iterator[list[SavedField]]:
         """Yield neighbours of one field and size together; bits that have names are noted and left out."""
@@ -203,13 +231,13 @@ class FieldCoverage:
                     bits.append(bare)
                 continue
             before, name = name, _name(path)
-            if run and (name, offset, size) == (before, end, length) and kind != _TEXT:
+            if run and (name, offset, size) == (before, end, length) and kind not in _ALONE:
                 run.append(field)
             else:
                 if run:
                     yield run
                 run, length = [field], size
-                head = path[: path.rindex("[") + 1] if path.endswith("]") and kind != _TEXT else ""
+                head = path[: path.rindex("[") + 1] if path.endswith("]") and kind not in _ALONE else ""
             end = offset + size
         if run:
             yield run
@@ -229,19 +257,28 @@ class FieldCoverage:
             return value.to_bytes(size, signed=value < 0)
         return value if isinstance(value, bytes) and len(value) == size else None
 
-    def _pristine(self, target: Target, name: str) -> dict[str, object]:
+    def _pristine(self, target: Target, name: str) -> Values:
         """Return what a new device has in the elements of a field, by their paths."""
         if self._attributes is None:
             self._attributes = {}
-            for attribute, value in target.pristine_attributes().items():
-                self._attributes.setdefault(_name(attribute), {})[attribute] = value
+            for attribute, value in pieces_of(target.pristine_attributes()).items():
+                base = f"{attribute}[]" if type(value) is bytearray else _name(attribute)
+                self._attributes.setdefault(base, {})[attribute] = value
             self._carriers = {target.field(base).path or base: base for base in self._attributes}
         if name not in self._pristine_of:
-            values = self._attributes.get(self._carriers.get(name, name), {})
-            self._pristine_of[name] = {
-                target.field(attribute).path or attribute: value for attribute, value in values.items()
-            }
+            base = self._carriers.get(name, name)
+            self._pristine_of[name] = Values({
+                self._carried(target, attribute, value): value
+                for attribute, value in self._attributes.get(base, {}).items()
+            })  # fmt: skip
         return self._pristine_of[name]
+
+    @staticmethod
+    def _carried(target: Target, attribute: str, value: object) -> str:
+        """Return the path of the field that carries an attribute."""
+        if type(value) is not bytearray:
+            return target.field(attribute).path or attribute
+        return (target.field(f"{attribute}[0]").path or f"{attribute}[0]").rpartition("[")[0]
 
 
 def covered(fields: Mapping[str, SeenField], runs: Mapping[str, Run]) -> tuple[CoveredField, ...]:
@@ -250,7 +287,7 @@ def covered(fields: Mapping[str, SeenField], runs: Mapping[str, Run]) -> tuple[C
     widths = dict.fromkeys(fields, 0)
     for path, run in runs.items():
         bits[_name(path)] += int.from_bytes(run.bits).bit_count()
-        widths[_name(path)] += run.width * len(run.paths)
+        widths[_name(path)] += run.width * len(run)
     return tuple(
         CoveredField(name, field.points, field.count, bits[name], widths[name]) for name, field in fields.items()
     )

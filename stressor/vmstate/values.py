@@ -9,7 +9,7 @@ from collections.abc import Collection, ItemsView, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["Values", "differing", "names_of", "same", "under", "without_indexes"]
+__all__ = ["Values", "differing", "names_of", "pieces_of", "same", "under", "without_indexes"]
 
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _MOVED: Final = re.compile(rb"[^\0]+")
@@ -66,7 +66,7 @@ class Values(Mapping[str, Any]):
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield each path at which two walks have not the same value, or only one of them has any: by the
     order of `before`, and then of `after`."""
-    ones, others = _pieces(before), _pieces(after)
+    ones, others = pieces_of(before), pieces_of(after)
     for path, old in ones.items():
         new = others.get(path, _NOTHING)
         if old is new:  # most are small numbers, of which there is one object each
@@ -86,7 +86,7 @@ def names_of(values: Mapping[str, Any]) -> set[str]:
     """Return the paths, with indexes dropped."""
     return {
         without_indexes(f"{path}[]" if type(value) is bytearray else path)
-        for path, value in _pieces(values).items()
+        for path, value in pieces_of(values).items()
     }
 
 
@@ -94,13 +94,14 @@ def under(values: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any
     """Return those values whose paths, with indexes dropped, are among `names`."""
     found = {
         path: value
-        for path, value in _pieces(values).items()
+        for path, value in pieces_of(values).items()
         if without_indexes(f"{path}[]" if type(value) is bytearray else path) in names
     }
     return Values(found) if isinstance(values, Values) else found
 
 
-def _pieces(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def pieces_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values with each buffer in one piece, as far as they are."""
     return values.pieces if isinstance(values, Values) else values
 
 

@@ -31,9 +31,11 @@ class Registers(Device):
         fields=[
             vm.u8("idle"), vm.u16("control"), vm.array("levels", vm.u16, 3), vm.buffer("memory", 80),
             vm.u32("often"), vm.timer("alarm"), vm.boolean("busy"), vm.queue("waiting", vm.u8, maximum=5),
+            vm.u8("size"), vm.variable_buffer("packet", length="size", maximum=4),
         ],
         subsections=[
-            vm.Description("registers/late", fields=[vm.u8("late")], needed=lambda device: device.late != 7)
+            vm.Description("registers/late", fields=[vm.u8("late")], needed=lambda device: device.late != 7),
+            vm.Description("registers/far", fields=[vm.buffer("far", 40)], needed=lambda device: device.far[0] != 5),
         ],
     )  # fmt: skip
 
@@ -51,6 +53,9 @@ class Registers(Device):
         self.busy = False
         self.waiting: list[int] = []
         self.late = 7
+        self.far = bytearray(range(5, 45))
+        self.size = 0
+        self.packet = bytearray()
 
 
 MODEL = model_of(Registers, "tests/loop/test_coverage.py::Registers", "registers")
@@ -70,7 +75,7 @@ def one_by_one(target: InProcessTarget, reset: Snapshot, snapshots: list[Snapsho
             for field in target.saved_fields(snapshot)
         }
 
-    resets = pieces(reset) | {"late": b"\7"}
+    resets = pieces(reset) | {"late": b"\7"} | {f"far[{index}]": bytes([5 + index]) for index in range(40)}
     states = [pieces(snapshot) for snapshot in snapshots]
     found = {}
     for name in MODEL.fields:
@@ -89,7 +94,7 @@ def one_by_one(target: InProcessTarget, reset: Snapshot, snapshots: list[Snapsho
 @pytest.mark.parametrize("many", [7, 100_000])
 def test_columns_count_what_a_look_at_each_save_point_counts(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     monkeypatch.setattr(coverage, "_POINTS", many)
-    random = Random(4)
+    random, far = Random(4), Random(5)
     target, device, seen = opened()
     reset = target.save()
     snapshots = []
@@ -102,6 +107,9 @@ def test_columns_count_what_a_look_at_each_save_point_counts(monkeypatch: pytest
         device.busy = random.random() < 0.1
         device.waiting = [random.randrange(9) for _ in range(random.randrange(6))]
         device.late = random.choice([7, 7, 8, 9])
+        device.far[0], device.far[far.randrange(1, 40)] = far.choice([5, 5, 6]), far.randrange(256)
+        device.size = far.randrange(5)
+        device.packet = bytearray(far.randrange(16) for _ in range(device.size))
         device.alarm.deadline = random.choice([None, 1 << 40])
         snapshots.append(target.save())
         seen.add(snapshots[-1])
@@ -114,7 +122,7 @@ def test_columns_count_what_a_look_at_each_save_point_counts(monkeypatch: pytest
 
     expected = one_by_one(target, reset, snapshots)
     assert {name: (field.points, field.values, field.toggled) for name, field in fields.items()} == expected
-    assert [*fields] == [*MODEL.fields]
+    assert sorted(fields) == sorted(MODEL.fields)
     assert seen.points == 400
     assert fields["idle"] == CoveredField("idle", points=0, values=1, toggled=0, width=8)
     assert fields["control"] == CoveredField("control", points=1, values=2, toggled=1, width=16)
@@ -133,6 +141,18 @@ def test_each_element_tells_which_of_its_bits_toggled() -> None:
     assert elements["levels[1]"] == CoveredElement("levels[1]", bits=0x104, width=16)
     assert elements["levels[2]"] == CoveredElement("levels[2]", bits=0, width=16)
     assert elements["memory[79]"] == CoveredElement("memory[79]", bits=0, width=8)
+
+
+def test_a_buffer_that_grows_has_names_for_all_its_bytes() -> None:
+    target, device, seen = opened()
+    for packet in (b"\1", b"\1\2\4"):
+        device.size, device.packet = len(packet), bytearray(packet)
+        seen.add(target.save())
+
+    elements = seen.elements(target)
+
+    assert [path for path in elements if path.startswith("packet")] == ["packet[0]", "packet[1]", "packet[2]"]
+    assert seen.fields(target)["packet[]"].width == 24
 
 
 def test_without_a_state_at_reset_the_attributes_of_a_new_device_tell() -> None:
