@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -15,6 +16,7 @@ from stressor.vmstate.values import Values, without_indexes
 __all__ = [
     "Leaf",
     "covered",
+    "covering",
     "has_members",
     "is_named",
     "member_names",
@@ -29,6 +31,7 @@ SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
 BUFFERS: Final = (bytearray, memoryview)
 LISTS: Final = (list, tuple, deque)
 SETS: Final = (set, frozenset)
+_ENDS: Final = re.compile(r"[.\[]|$")
 _NAMED: Final = (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType)
 _WAYS: Final[dict[str, tuple[type, ...]]] = {
     "named": _NAMED, "buffer": BUFFERS, "list": LISTS, "dict": (dict,), "set": SETS, "whole": (random.Random,),
@@ -103,6 +106,11 @@ def covered(path: str, names: frozenset[str]) -> bool:
     if not names:
         return False
     return path in names or any(path.startswith((name + ".", name + "[")) for name in names)
+
+
+def covering(path: str, names: frozenset[str]) -> list[str]:
+    """Return those of `names` that are `path` (no indexes), or that it lies below."""
+    return [above for end in _ENDS.finditer(path) if (above := path[: end.start()]) in names]
 
 
 def values(root: object, skip: frozenset[str]) -> Values:

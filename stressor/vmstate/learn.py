@@ -14,6 +14,7 @@ from stressor.vmstate.graph import (
     SCALARS,
     SETS,
     covered,
+    covering,
     has_members,
     is_named,
     member_names,
@@ -156,15 +157,34 @@ class DigestLearner:
 
 
 class ScribbleLearner(DigestLearner):
-    """Writes the source of a function that gives every value another one."""
+    """Writes the source of a function that gives every value another one, but for those of the `optional` attributes
+    that it is told to keep: one function for all choices of subsections."""
 
-    def learn(self, root: Any) -> Callable[[Any], Any]:
+    def __init__(self, unsaved: frozenset[str], optional: frozenset[str]) -> None:
+        super().__init__(unsaved)
+        self._optional = optional
+
+    def learn(self, root: Any) -> Callable[..., Any]:
+        """Return the function, which takes an object and the names that it keeps, for the graph that `root` has now."""
         self._names |= {"another": _another, "another_deadline": _another_deadline, "FLIP": _FLIP}
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        return self._compiled("scribble(root)", *self._values, "return None")
+        return self._compiled("scribble(root, keep)", *self._values, "return None")
 
     def _value(self, path: str, expression: str, value: Any) -> None:
+        names = covering(without_indexes(path), self._optional)
+        if not names:
+            self._another(path, expression, value)
+            return
+        optional, self._optional = self._optional, self._optional.difference(names)
+        first = len(self._values)
+        self._another(path, expression, value)
+        self._optional = optional
+        if self._values[first:]:
+            kept = " or ".join(f"{name!r} in keep" for name in names)
+            self._values[first:] = [f"if not ({kept}):", *(f"    {line}" for line in self._values[first:])]
+
+    def _another(self, path: str, expression: str, value: Any) -> None:
         live = getattr(type(value), "live_attributes", ())
         if live == ("deadline",) and not covered(without_indexes(path), self._unsaved):
             self._values.append(f"{expression}.deadline = another_deadline({expression}.deadline)")

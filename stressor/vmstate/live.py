@@ -33,7 +33,6 @@ from stressor.vmstate.values import Values, same, without_indexes
 
 __all__ = ["LiveState", "same", "without_indexes"]
 
-_SCRIBBLERS: Final = 256  # choices of subsections for which that function is kept
 _STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[([^\]]*)\]")
 _OTHERS: Final = (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError)
 """What a learnt function raises for an object of another graph."""
@@ -49,7 +48,8 @@ class LiveState:
     def __init__(self, unsaved: Collection[str] = ()) -> None:
         self.unsaved: Final = frozenset(unsaved)
         self._digests: list[Callable[..., Any]] = []
-        self._scribblers: dict[frozenset[str], Callable[[Any], Any]] = {}
+        self._scribblers: list[Callable[..., Any]] = []
+        self._optional: frozenset[str] = frozenset()
 
     def digest(self, root: object) -> bytes:
         """Return bytes that are equal for equal live states. Never runs code of the object's own."""
@@ -168,17 +168,18 @@ class LiveState:
 
         Values whose type says nothing about others (None, text, functions) stay, and so do lines.
         """
-        scribble = self._scribblers.get(keep)
-        if scribble is not None:
+        if not keep <= self._optional:  # mostly those of an idle device come first, which are nearly all
+            self._optional |= keep
+            self._scribblers.clear()
+        for scribble in self._scribblers:
             try:
-                scribble(root)
+                scribble(root, keep)
                 return
             except _OTHERS:
-                pass
-        scribble = ScribbleLearner(self.unsaved | keep).learn(root)
-        if len(self._scribblers) < _SCRIBBLERS:
-            self._scribblers[keep] = scribble
-        scribble(root)
+                continue
+        learnt = ScribbleLearner(self.unsaved, self._optional).learn(root)
+        self._scribblers = [learnt, *islice(self._scribblers, _SHAPES - 1)]
+        learnt(root, keep)
 
 
 @lru_cache(maxsize=256)

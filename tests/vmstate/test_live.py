@@ -163,6 +163,19 @@ def test_scribbling_spares_what_it_is_told_to() -> None:
     assert (box.a, box.b.c, box.d) == (0xFE, 1, 1)
 
 
+def test_what_scribbling_spares_may_be_something_else_each_time() -> None:
+    live = LiveState()
+    for keep in ({"a"}, {"b"}, set(), {"b.c"}, {"a", "b.c"}, {"b", "b.c"}, {"f[]"}, {"a"}):
+        box = Box(a=1, b=Box(c=1, d=1), e=bytearray(b"x"), f=[Box(g=1)])
+        before = live.attributes(box)
+
+        live.scribble(box, frozenset(keep))
+
+        spared = {path for path, value in live.attributes(box).items() if value == before[path]}
+        expected = {"a": {"a"}, "b": {"b.c", "b.d"}, "b.c": {"b.c"}, "f[]": {"f[0].g"}}
+        assert spared == set().union(*(expected[name] for name in keep)), keep
+
+
 @pytest.mark.parametrize(
     "value",
     [5, True, bytearray(b"abc"), [1, 2, 3], deque([1, 2]), Alarm(9), Alarm(None)],
