@@ -15,7 +15,8 @@ of their declaration.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeVar, cast
 
@@ -137,15 +138,18 @@ class Machine(Device):
                 instances[state.name] += 1
 
 
-def parts_of(cls: type[Machine]) -> list[tuple[str, Part]]:
-    """Return the parts of a machine by path, in the order of their declaration; below a machine are its own:
-    `pics`, `pics.first`."""
+def _parts_of(cls: type[Machine]) -> tuple[tuple[str, Part], ...]:
     found = []
     for name, declared in _own_parts(cls):
         found.append((name, declared))
         if issubclass(declared.cls, Machine):
             found += [(f"{name}.{path}", inner) for path, inner in parts_of(declared.cls)]
-    return found
+    return tuple(found)
+
+
+parts_of: Callable[[type], tuple[tuple[str, Part], ...]] = lru_cache(maxsize=256)(_parts_of)
+"""Return the parts of a machine by path, in the order of their declaration; below a machine are its own:
+`pics`, `pics.first`."""
 
 
 def part_at(machine: Machine, path: str) -> Device:
@@ -153,11 +157,14 @@ def part_at(machine: Machine, path: str) -> Device:
     return cast("Device", attrgetter(path)(machine))
 
 
-def _own_parts(cls: type[Machine]) -> list[tuple[str, Part]]:
+def _declared(cls: type[Machine]) -> tuple[tuple[str, Part], ...]:
     declared = {
         name: member
         for base in reversed(cls.__mro__)
         for name, member in vars(base).items()
         if isinstance(member, Part)
     }
-    return list(declared.items())
+    return tuple(declared.items())
+
+
+_own_parts: Callable[[type], tuple[tuple[str, Part], ...]] = lru_cache(maxsize=256)(_declared)

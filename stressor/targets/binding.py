@@ -15,7 +15,7 @@ from stressor.vmstate import Description, Section
 from stressor.vmstate.damage import KINDS
 from stressor.vmstate.live import LiveState, without_indexes
 
-__all__ = ["DeviceBinding"]
+__all__ = ["DeviceBinding", "several"]
 
 
 class DeviceBinding:
@@ -41,7 +41,7 @@ class DeviceBinding:
         self.live = LiveState({*self.description.unsaved, *self._inputs})
         self.packer = self.section.packer
         self._load = self.section.loader(sample, undo=False)
-        self._parts = tuple(map(_getter, (self._lines, self._inputs, self._memories)))
+        self._parts = tuple(several(names, itemgetter) for names in (self._lines, self._inputs, self._memories))
         self._fields = self.description.attributes
         self.unsaved = self.description.unsaved
         self._absent: dict[Hashable, frozenset[str]] = {}
@@ -125,13 +125,12 @@ class DeviceBinding:
         return found
 
 
-def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """Return a function that gets several items in one go."""
-    if not names:
-        return lambda items: ()
-    if len(names) == 1:
-        return lambda items: (items[names[0]],)
-    return itemgetter(*names)
+def several(names: Sequence[str], get: Callable[..., Callable[[Any], Any]]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that gets several items or attributes in one go; `get` is `itemgetter` or `attrgetter`."""
+    if len(names) > 1:
+        return get(*names)
+    only = [get(name) for name in names]
+    return lambda owner: tuple(getter(owner) for getter in only)
 
 
 def _has_invariants(description: Description) -> bool:

@@ -12,7 +12,7 @@ from stressor.device import Device, Line, Memory
 from stressor.loop.operations import OperationType
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.machine import Machine, part_at, parts_of
-from stressor.targets.binding import DeviceBinding
+from stressor.targets.binding import DeviceBinding, several
 from stressor.targets.in_process import Board
 from stressor.targets.operations import operations_of
 from stressor.vmstate.live import LiveState
@@ -53,7 +53,8 @@ class GroupBinding:
             for name, binding in self.parts.items()
             for attribute, reason in binding.unsaved.items()
         }
-        self._inputs = tuple(name for name, line in _lines(sample) if line.input)
+        lines, self._inputs = [*_lines(sample)], tuple(name for name, line in _lines(sample).items() if line.input)
+        self._ends = tuple(several(paths, attrgetter) for paths in (lines, self._inputs, [*_memories(sample)]))
         self.live = LiveState({*self._unsaved, *self._inputs})
 
     def excluding(self, attributes: Collection[str]) -> GroupBinding:
@@ -73,9 +74,8 @@ class GroupBinding:
         return self.cls()
 
     def board(self, machine: Machine) -> Board:
-        lines = [line for _, line in _lines(machine)]
-        inputs = [line for line in lines if line.input]
-        return machine.outputs, machine.clock, lines, inputs, _memories(machine)
+        lines, inputs, memories = self._ends
+        return machine.outputs, machine.clock, lines(machine), inputs(machine), memories(machine)
 
     def reset(self, machine: Machine) -> None:
         machine.reset()
@@ -181,18 +181,19 @@ def _devices(machine: Machine) -> Iterator[tuple[str, Device]]:
         yield f"{name}.", part_at(machine, name)
 
 
-def _lines(machine: Machine) -> Iterator[tuple[str, Line]]:
-    """Yield the path of each line, and the line, always in one order."""
+def _lines(machine: Machine) -> dict[str, Line]:
+    """Return each line by its path, always in one order."""
+    return {prefix + name: line for prefix, device in _devices(machine) for name, line in device.lines.items()}
+
+
+def _memories(machine: Machine) -> list[str]:
+    """Return the path of each memory; of one that several parts share, the first."""
+    found: dict[int, str] = {}
     for prefix, device in _devices(machine):
-        for name, line in device.lines.items():
-            yield prefix + name, line
-
-
-def _memories(machine: Machine) -> list[Memory]:
-    found: list[Memory] = []
-    for _, device in _devices(machine):
-        found += (memory for memory in _memories_of(device) if memory not in found)
-    return found
+        for name, part in vars(device).items():
+            if isinstance(part, Memory):
+                found.setdefault(id(part), prefix + name)
+    return [*found.values()]
 
 
 def _memories_of(device: Device) -> list[Memory]:
