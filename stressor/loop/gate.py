@@ -12,7 +12,7 @@ from stressor.loop.target import DiedOfSavingError, StillbornError, Target, Targ
 from stressor.loop.trace import Cycle, Operation, Step
 from stressor.loop.watchdog import Hung, Watchdog
 
-__all__ = ["between_cycles", "not_repeated", "run_alone"]
+__all__ = ["between_cycles", "examined", "not_repeated", "run_alone"]
 
 
 def run_alone(
@@ -28,6 +28,15 @@ def run_alone(
     `raises` says that they are known to do one of these.
     """
     return _Gate(target_type, trace, checks, watchdog).run(raises)
+
+
+def examined(target_type: TargetType) -> bytes:
+    """Return what a new device's `examine` gives."""
+    target = target_type.open()
+    try:
+        return target.examine()
+    finally:
+        target.close()
 
 
 def not_repeated(prefix: str, trace: Sequence[Step]) -> Divergence:

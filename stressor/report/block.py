@@ -105,7 +105,7 @@ def _argument(argument: Argument, width: int) -> str:
 def _identity(finding: Finding) -> list[str]:
     bound = f" of {finding.cycles}" if finding.cycles else ""
     length = len(finding.trace)
-    size = counted(length, "step")
+    size = counted(length, "step") if length else "no steps"
     if finding.found_in > length:
         size = f"shrunk {finding.found_in} -> {length}"
     place = f"cycle {finding.cycle}{bound}" if finding.cycle else "before the first cycle"
@@ -190,7 +190,8 @@ def _program(
         arrow = "<- diverges here" if here else ""
         yield f"  {'>' if here else ' '} {index + 1:>{digits}}  {text:<33} {arrow}"
     if divergence.step >= len(trace):
-        yield f"  > {'':>{digits}}  {'after the last step':<33} <- diverges here"
+        place = "after the last step" if trace else "before anything is done to it"
+        yield f"  > {'':>{digits}}  {place:<33} <- diverges here"
 
 
 def _shown(length: int, divergence: Divergence) -> list[int]:

@@ -13,7 +13,7 @@ from stressor.loop.coverage import FieldCoverage, saved_at_reset
 from stressor.loop.cycle import Checks, Recording, record, run_lockstep, run_schedule, trace_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Cause, Divergence, Finding, Kind, Oracle
-from stressor.loop.gate import not_repeated
+from stressor.loop.gate import examined, not_repeated, run_alone
 from stressor.loop.investigate import investigate
 from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
@@ -109,6 +109,7 @@ class Campaign:
             yield from self._stillborn()
         index = idle = 0
         with self._watchdog.watching():
+            yield from self._newborn()
             while (cycles is None or self.cycles < cycles) and not self._ended:
                 before = self.cycles
                 for finding in self._plan(self._engine.plan(index), index, cycles):
@@ -149,6 +150,17 @@ class Campaign:
             yield Finding(
                 self._type.name, self._type.specification, self._seed, divergence, (cycle,), self.cycles, self._limit, found_in=1,
             )  # fmt: skip
+
+    def _newborn(self) -> Iterator[Finding]:
+        """Yield what new devices differ in before anything is done to them; later it would be told as other things."""
+        while self._type.walks and not self._ended and examined(self._type) != self._pristine:
+            divergence = run_alone(self._type, (), self._checks, self._watchdog)
+            if divergence is None or divergence.fingerprint(self._type.name).id in self._known:
+                return
+            finding = self._finding((), divergence, False)
+            self.findings += 1
+            self.know(finding)
+            yield finding
 
     def _plan(self, plan: Plan, index: int, limit: int | None) -> Iterator[Finding]:
         self._tally.plans += 1
@@ -291,8 +303,7 @@ class Campaign:
             yield finding
 
     def _avoid(self, divergence: Divergence) -> None:
-        """Leave out an operation that keeps ending the whole process of a device, which costs a new
-        one each time."""
+        """Leave out an operation that keeps ending the whole process of a device, which costs a new one each time."""
         if self._type.walks or divergence.cause is not Cause.CRASHED or divergence.oracle is not Oracle.RUNS_ALONE:
             return
         label = divergence.first.path.removeprefix(self._type.prefix)
@@ -309,8 +320,7 @@ class Campaign:
             found = investigate(
                 among or self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises
             )
-            same = (other for other in found if other.fingerprint(self._type.name).id == fingerprint)
-            return next(same, None)
+            return next((other for other in found if other.fingerprint(self._type.name).id == fingerprint), None)
 
         hung = divergence.cause is Cause.HUNG
         # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
@@ -318,7 +328,7 @@ class Campaign:
         patience = self._watchdog.short if hung else self._watchdog.seconds
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
-                if self._shrinking and matching(trace) is not None:
+                if self._shrinking and trace and matching(trace) is not None:
                     plainer = fresh_traces(self._type, self._seed, trace)
                     trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
@@ -355,6 +365,7 @@ class Campaign:
         divergence = finding.divergence
         name = without_indexes(divergence.first.path)
         bare = name.removeprefix(self._type.prefix)
+        attribute = without_indexes(divergence.attribute) or bare
         if divergence.oracle is Oracle.LOAD_IS_SILENT:
             self._checks.tolerated.add(bare)
             self._repairs.add(bare)
@@ -365,10 +376,8 @@ class Campaign:
         if divergence.cause is Cause.NONDETERMINISTIC:
             self._ended = not self._engine.exclude(bare)
             self._checks.hidden.add(bare)
-            self._type = self._type.excluding({bare})
-            target = self._type.open()
-            self._pristine = target.examine()
-            target.close()
+            self._type = self._type.excluding({attribute})
+            self._pristine = examined(self._type)
         if divergence.kind is Kind.DAMAGE_KILLS and not self._type.walks:
             self._engine.exclude(name)  # and go on: it was another process that ended
         elif divergence.cause is Cause.HUNG:
@@ -379,7 +388,7 @@ class Campaign:
             return
         self._lost[name] = finding.id
         lost = self._uncleared if divergence.cause is Cause.NOT_CLEARED else self._repairs
-        lost.add(without_indexes(divergence.attribute) or bare)
+        lost.add(attribute)
         if divergence.oracle is Oracle.RESET_IS_FRESH and not self._type.walks:
             lost.add(f"{bare}.")  # the finding speaks for its whole section
 
@@ -387,14 +396,5 @@ class Campaign:
     def statistics(self) -> Statistics:
         """What was done so far, and what was not."""
         fields = self.coverage.of(self._type)
-        return Statistics(
-            cycles=self._tally.by_mode,
-            operations=self._tally.by_kind,
-            oracles=self._tally.by_oracle(self._checks, invariants=self._type.invariants),
-            fields=len(fields),
-            exercised=sum(field.points > 0 for field in fields),
-            unexercised=tuple(field.path for field in fields if not field.points),
-            covered=fields,
-            save_points=self.coverage.points,
-            seconds=monotonic() - self._started,
-        )
+        seconds = monotonic() - self._started
+        return self._tally.statistics(self._checks, self._type.invariants, fields, self.coverage.points, seconds)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
+from stressor.loop.coverage import CoveredField
 from stressor.loop.cycle import Checks
+from stressor.loop.events import Statistics
 from stressor.loop.finding import Oracle
 from stressor.loop.operations import Kinds, OperationType
 from stressor.loop.trace import Cycle, Operation, ResetMode
@@ -50,17 +52,23 @@ class Tally:
             if index is not None:
                 self._drawn[index] += 1
 
-    @property
-    def by_mode(self) -> dict[str, int]:
-        """The cycles by their reset mode."""
-        return {mode.value: count for mode, count in sorted(self._modes.items())}
+    def statistics(
+        self, checks: Checks, invariants: bool, fields: Sequence[CoveredField], save_points: int, seconds: float
+    ) -> Statistics:
+        """Return what was done in so many seconds, and what save points saw of the `fields`."""
+        return Statistics(
+            cycles={mode.value: count for mode, count in sorted(self._modes.items())},
+            operations={kind.label: count for kind, count in zip(self._types, self._drawn, strict=True)},
+            oracles=self._by_oracle(checks, invariants),
+            fields=len(fields),
+            exercised=sum(field.points > 0 for field in fields),
+            unexercised=tuple(field.path for field in fields if not field.points),
+            covered=tuple(fields),
+            save_points=save_points,
+            seconds=seconds,
+        )
 
-    @property
-    def by_kind(self) -> dict[str, int]:
-        """The operations by the label of their kind."""
-        return {kind.label: count for kind, count in zip(self._types, self._drawn, strict=True)}
-
-    def by_oracle(self, checks: Checks, *, invariants: bool) -> dict[str, int]:
+    def _by_oracle(self, checks: Checks, invariants: bool) -> dict[str, int]:
         """Return how often each oracle that is on had something to look at."""
         counts = {
             Oracle.RESET_IS_FRESH: self._modes[ResetMode.IN_PLACE],

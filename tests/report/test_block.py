@@ -178,6 +178,13 @@ def test_a_divergence_behind_the_last_step_is_marked() -> None:
     assert line_with("<-", finding) == "  >     after the last step               <- diverges here"
 
 
+def test_a_divergence_of_new_devices_is_before_anything() -> None:
+    finding = dataclasses.replace(diverging(step=0), trace=(), cycle=0, found_in=0)
+
+    assert line_with("<-", finding) == "  >     before anything is done to it     <- diverges here"
+    assert line_with("first cycle", finding).endswith("no steps")
+
+
 def test_a_crash_before_the_first_cycle_has_no_cycle_number() -> None:
     finding = dataclasses.replace(diverging(cause=Cause.CRASHED), cycle=0)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from os import urandom
 from typing import cast
 
 import pytest
 
 from stressor import adapt
+from stressor import vmstate as vm
 from stressor.device import Device
 from stressor.errors import UnsuitableError
 from stressor.loop.events import (
@@ -34,10 +36,25 @@ from tests.search.small_devices import (
     Endless,
     Forgetful,
     Fragile,
+    Halved,
     Overflowing,
     Shared,
     Unreachable,
 )
+
+
+class Unset(Halved):
+    """Powers up with anything in an attribute that is called otherwise than its field."""
+
+    state = vm.Description("unset", fields=[vm.u8("kept"), vm.u8("lost"), vm.u64("salt", attribute="grain")])
+
+    def reset(self) -> None:
+        super().reset()
+        self.grain = int.from_bytes(urandom(8))
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        self.grain = value
 
 
 def model(cls: type[Device]) -> Model:
@@ -128,6 +145,12 @@ def test_a_device_that_never_returns_is_a_finding() -> None:
 def test_state_shared_between_devices_is_nondeterminism_and_nothing_else() -> None:
     found = findings(events(Shared, cycles=500))
     assert {f.divergence.cause for f in found} == {Cause.NONDETERMINISTIC}
+
+
+def test_what_new_devices_differ_in_is_told_before_anything_is_done_and_nothing_else_is() -> None:
+    (found,) = findings(events(Unset, cycles=500))
+    assert (found.divergence.first.path, found.divergence.cause) == ("unset/0.salt", Cause.NONDETERMINISTIC)
+    assert (found.trace, found.cycle) == ((), 0)
 
 
 def test_only_the_chosen_oracles_speak() -> None:
