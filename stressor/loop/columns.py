@@ -10,6 +10,8 @@ from hashlib import blake2b
 from operator import and_, or_
 from typing import Final, NamedTuple
 
+from stressor.loop.saved import parted
+
 __all__ = ["MOST_VALUES", "Layout", "Place", "Run", "SeenField", "take_apart"]
 
 MOST_VALUES: Final = 256
@@ -67,8 +69,8 @@ class Run:
         """Return what each of its elements is called."""
         if not self.buffer:
             return self.paths
-        head, _, first = self.paths[0].rpartition("[")
-        return [f"{head}[{index}]" for index in range(int(first[:-1]), int(first[:-1]) + self.buffer)]
+        head, first = parted(self.paths[0])
+        return [f"{head}[{index}]" for index in range(first, first + self.buffer)]
 
     def saw(self, either: bytes, both: bytes) -> None:
         """Take what save points had, ORed and ANDed."""

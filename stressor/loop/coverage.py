@@ -9,11 +9,11 @@ from typing import Final
 
 from stressor.errors import TargetError
 from stressor.loop.columns import MOST_VALUES, Layout, Place, Run, SeenField, take_apart
-from stressor.loop.saved import is_buffer
+from stressor.loop.saved import is_buffer, parted
 from stressor.loop.target import SavedField, Snapshot, StillbornError, Target, TargetType
 from stressor.loop.watchdog import Hung, Watchdog
 from stressor.vmstate.live import without_indexes
-from stressor.vmstate.values import Values, pieces_of
+from stressor.vmstate.values import Values, name_of, pieces_of
 from stressor.vmstate.wire import WHOLE_BUFFER
 
 __all__ = ["MOST_VALUES", "CoveredElement", "CoveredField", "FieldCoverage", "covered", "saved_at_reset"]
@@ -198,8 +198,7 @@ class FieldCoverage:
                 continue
             path, saved = piece.path.removeprefix(self._prefix), saved[: piece.size]
             pristine = self._pristine(target, _name(path))
-            head, _, index = path.rpartition("[")
-            first = int(index[:-1])
+            head, first = parted(path)
             whole = pristine.pieces.get(head)
             if isinstance(whole, bytearray):
                 saved += whole[first + len(saved) : first + piece.size]
@@ -262,8 +261,7 @@ class FieldCoverage:
         if self._attributes is None:
             self._attributes = {}
             for attribute, value in pieces_of(target.pristine_attributes()).items():
-                base = f"{attribute}[]" if type(value) is bytearray else _name(attribute)
-                self._attributes.setdefault(base, {})[attribute] = value
+                self._attributes.setdefault(name_of(attribute, value), {})[attribute] = value
             self._carriers = {target.field(base).path or base: base for base in self._attributes}
         if name not in self._pristine_of:
             base = self._carriers.get(name, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from stressor.loop.target import SavedField
 from stressor.vmstate.wire import WHOLE_BUFFER
 
-__all__ = ["Saved", "bytes_of", "is_buffer"]
+__all__ = ["Saved", "bytes_of", "is_buffer", "parted"]
 
 
 class Saved:
@@ -15,7 +15,7 @@ class Saved:
 
     def __init__(self, fields: Iterable[SavedField]) -> None:
         self.pieces = {field.path: field for field in fields}
-        self._buffers = {path.rpartition("[")[0]: piece for path, piece in self.pieces.items() if is_buffer(piece)}
+        self._buffers = {parted(path)[0]: piece for path, piece in self.pieces.items() if is_buffer(piece)}
 
     def get(self, path: str) -> SavedField | None:
         """Return the piece at a path, None when there is none."""
@@ -23,7 +23,7 @@ class Saved:
         buffer = self._buffers.get(head)
         if buffer is None:
             return self.pieces.get(path)
-        at = int(index[:-1]) - _first(buffer) if index[:-1].isdecimal() else -1
+        at = int(index[:-1]) - parted(buffer.path)[1] if index[:-1].isdecimal() else -1
         return _byte(buffer, at) if 0 <= at < buffer.size else None
 
 
@@ -40,11 +40,13 @@ def bytes_of(field: SavedField) -> Iterator[SavedField]:
         yield field
 
 
-def _first(buffer: SavedField) -> int:
-    return int(buffer.path.rpartition("[")[2][:-1])
+def parted(path: str) -> tuple[str, int]:
+    """Return what stands in front of the last index of a path that ends in one, and the index."""
+    head, _, index = path.rpartition("[")
+    return head, int(index[:-1])
 
 
 def _byte(buffer: SavedField, at: int) -> SavedField:
     assert isinstance(buffer.value, bytes)
-    path = f"{buffer.path.rpartition('[')[0]}[{_first(buffer) + at}]"
-    return SavedField(path, "buffer", buffer.offset + at, 1, buffer.value[at])
+    head, first = parted(buffer.path)
+    return SavedField(f"{head}[{first + at}]", "buffer", buffer.offset + at, 1, buffer.value[at])

@@ -35,7 +35,7 @@ _SHARES = (0.3, 0.5, 0.7, 0.9)  # of all kinds in a swarm mix
 _DONOR = 4  # operations that drive a donor, which mostly is an earlier subject and in some state already
 _MET = 24  # register values remembered
 _READY = 48  # operations of each kind that swarm plans choose from: values repeat, and drawing costs a tenth
-_FRESH = 4  # traces that may show plainly what was found by poison
+_FRESH = 16  # traces that may show plainly what was found by poison; by four, one of eight did not
 _EPOCH = 128  # plans after which these are drawn anew
 
 

@@ -37,7 +37,7 @@ _AHEAD: Final = 192
 _STEP: Final = 4
 """Operations between two looks at a small state."""
 _FIRST_APART: Final = 2
-"""How many times that in the first plan: a look costs as much as two operations, and there nearly all that is seen is new."""
+"""How many times that in the first plan: a look costs as much as seven operations, and there nearly all that is seen is new."""
 _LARGE: Final = 256
 """Values in a state that is looked at half as often."""
 _MOST_POINTS: Final = 6
@@ -165,17 +165,18 @@ class SteeredEngine:
     def _walk(self, operations: Sequence[Operation], apart: int) -> list[_Point] | None:
         passed: list[_Point] = []
         scout = self._type.open()
-        watchdog, rules = self._watchdog, self._type.invariants
+        watchdog = self._watchdog
         watchdog.inside = True
         try:
             at, seen = 0, self._of(scout.state())
             while at < len(operations):
                 watchdog.beats += 1
-                at += self._advance(scout, operations[at : at + apart * seen.step])
+                done, broken = self._advance(scout, operations[at : at + apart * seen.step])
+                at += done
                 values = scout.state()
                 seen = self._of(values)
                 moved = seen.moved(values)
-                if rules and scout.broken() is not None:
+                if broken:
                     moved[_BROKEN] = _MOST_WORTH
                 passed.append(_Point(at, len(values), moved))
         except TargetError:
@@ -187,16 +188,17 @@ class SteeredEngine:
             scout.close()
         return passed
 
-    def _advance(self, scout: Target, operations: Sequence[Operation]) -> int:
-        """Run operations up to where a rule does not hold any more, which may be so for one of them only; return how many."""
+    def _advance(self, scout: Target, operations: Sequence[Operation]) -> tuple[int, bool]:
+        """Run operations up to where a rule does not hold, which may be so for one of them only; return how many
+        these are, and whether there was such a place."""
         if not self._type.invariants:
             scout.execute(operations)
-            return len(operations)
+            return len(operations), False
         for done, operation in enumerate(operations, 1):
             scout.execute((operation,))
             if scout.broken() is not None:
-                return done
-        return len(operations)
+                return done, True
+        return len(operations), False
 
     def _of(self, values: Sequence[object]) -> _Seen:
         """Return what was seen of states of this size; the first one of a size counts as that of a new device."""

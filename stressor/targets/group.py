@@ -53,8 +53,9 @@ class GroupBinding:
             for name, binding in self.parts.items()
             for attribute, reason in binding.unsaved.items()
         }
-        lines, self._inputs = [*_lines(sample)], tuple(name for name, line in _lines(sample).items() if line.input)
-        self._ends = tuple(several(paths, attrgetter) for paths in (lines, self._inputs, [*_memories(sample)]))
+        lines = _lines(sample)
+        self._inputs = tuple(name for name, line in lines.items() if line.input)
+        self._ends = tuple(several(paths, attrgetter) for paths in ([*lines], self._inputs, _memories(sample)))
         self.live = LiveState({*self._unsaved, *self._inputs})
 
     def excluding(self, attributes: Collection[str]) -> GroupBinding:

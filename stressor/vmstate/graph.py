@@ -17,36 +17,31 @@ __all__ = [
     "Leaf",
     "covered",
     "covering",
-    "has_members",
-    "is_named",
     "member_names",
     "pieces",
     "put",
     "slots_of",
     "summary",
     "values",
+    "way_of",
 ]
 
 SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
-BUFFERS: Final = (bytearray, memoryview)
-LISTS: Final = (list, tuple, deque)
-SETS: Final = (set, frozenset)
 _ENDS: Final = re.compile(r"[.\[]|$")
-_NAMED: Final = (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType)
 _WAYS: Final[dict[str, tuple[type, ...]]] = {
-    "named": _NAMED, "buffer": BUFFERS, "list": LISTS, "dict": (dict,), "set": SETS, "whole": (random.Random,),
-}  # fmt: skip
-"""How the values of these classes are walked, of the first that one belongs to."""
+    "named": (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType),
+    "buffer": (bytearray, memoryview),
+    "list": (list, tuple, deque),
+    "dict": (dict,),
+    "set": (set, frozenset),
+    "whole": (random.Random,),
+}
+"""How the values of these classes are walked, of the first that one belongs to. What is named counts by its name alone."""
 
 
 Leaf: TypeAlias = tuple[str, Any, Any, Any]
 """One value in the graph: its path, the holder and the key by which it hangs there (attribute or item), and the value.
 A plain tuple, as there are a hundred in a device and five walks in an investigation."""
-
-
-def is_named(value: object) -> bool:
-    """Return whether a value counts by its name alone: an enumeration's member, a function, a class."""
-    return isinstance(value, _NAMED)
 
 
 def put(holder: Any, key: Any, value: Any) -> None:
@@ -78,11 +73,6 @@ def _slots_of(cls: type) -> tuple[str, ...]:
 
 slots_of: Callable[[type], tuple[str, ...]] = lru_cache(maxsize=1024)(_slots_of)
 """Return the names of all slots of a class, as they are to be used in getattr."""
-
-
-def has_members(cls: type) -> bool:
-    """Return whether the values of a class have attributes of their own to walk into."""
-    return bool(cls.__dictoffset__) or any("__slots__" in vars(base) for base in cls.__mro__)
 
 
 def summary(value: Any) -> Any:
@@ -140,7 +130,7 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
         if cls in SCALARS:
             append((path, holder, key, value))
             return
-        way = _way(cls)
+        way = way_of(cls)
         if way == "named":
             append((path, holder, key, summary(value)))
             return
@@ -191,8 +181,9 @@ def _way_of(cls: type) -> str:
     for way, bases in _WAYS.items():
         if issubclass(cls, bases):
             return way
-    return "members" if has_members(cls) else "whole"
+    members = cls.__dictoffset__ or any("__slots__" in vars(base) for base in cls.__mro__)
+    return "members" if members else "whole"
 
 
-_way: Callable[[type], str] = lru_cache(maxsize=1024)(_way_of)
+way_of: Callable[[type], str] = lru_cache(maxsize=1024)(_way_of)
 """Return how values of a class are walked: asked of each value anew, that took a third of a walk."""

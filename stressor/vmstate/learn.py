@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from marshal import dumps  # only ever written, as a digest that tells 1 from True; never read
 from typing import Any, Final
 
 from stressor.vmstate.graph import (
-    BUFFERS,
-    LISTS,
     SCALARS,
-    SETS,
     covered,
     covering,
-    has_members,
-    is_named,
     member_names,
     summary,
+    way_of,
 )
 from stressor.vmstate.source import compiled
 from stressor.vmstate.values import without_indexes
@@ -77,7 +72,8 @@ class DigestLearner:
         if kind in SCALARS:
             self._scalar(expression)
             return
-        if is_named(value):
+        way = way_of(kind)
+        if way == "named":
             self._values.append(f"summary({expression})")
             return
         if getattr(kind, "live_attributes", ()) is None:
@@ -89,15 +85,15 @@ class DigestLearner:
         variable = self._variable(expression)
         self._seen[id(value)] = variable
         self._demand(f"{variable}.__class__ is {self._constant(kind)}")
-        if isinstance(value, BUFFERS):
+        if way == "buffer":
             self._buffer(variable)
-        elif isinstance(value, LISTS):
+        elif way == "list":
             self._list(path, variable, value)
-        elif isinstance(value, dict):
+        elif way == "dict":
             self._dict(path, variable, value)
-        elif isinstance(value, SETS):
+        elif way == "set":
             self._values.append(f"sorted({variable}, key=repr)")
-        elif not has_members(kind) or isinstance(value, random.Random):
+        elif way == "whole":
             self._values.append(f"summary({variable})")
             return
         self._members(path, variable, value)

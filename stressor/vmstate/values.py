@@ -9,7 +9,7 @@ from collections.abc import Collection, ItemsView, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["Values", "differing", "names_of", "pieces_of", "same", "under", "without_indexes"]
+__all__ = ["Values", "differing", "name_of", "names_of", "pieces_of", "same", "under", "without_indexes"]
 
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _MOVED: Final = re.compile(rb"[^\0]+")
@@ -82,10 +82,15 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[s
             yield from _paths(path, new)
 
 
+def name_of(path: str, value: object) -> str:
+    """Return the path of one of the `pieces_of` values with indexes dropped, and those of a buffer's bytes."""
+    return without_indexes(f"{path}[]" if type(value) is bytearray else path)
+
+
 def names_of(values: Mapping[str, Any]) -> set[str]:
     """Return the paths, with indexes dropped."""
     return {
-        without_indexes(f"{path}[]" if type(value) is bytearray else path)
+        name_of(path, value)
         for path, value in pieces_of(values).items()
     }
 
@@ -95,7 +100,7 @@ def under(values: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any
     found = {
         path: value
         for path, value in pieces_of(values).items()
-        if without_indexes(f"{path}[]" if type(value) is bytearray else path) in names
+        if name_of(path, value) in names
     }
     return Values(found) if isinstance(values, Values) else found
 
