@@ -224,11 +224,8 @@ class UART16550(Device):
         self.modem_status = self._modem_levels()  # MSR
         self.scratch = 0  # SCR
         self.fifo_control = 0  # FCR
-        self.transmit_holding = 0  # THR
-        self.transmit_shift = 0  # TSR
-        self.transmitting = 0
-        self.transmitter_empty_pending = 0
-        self.timeout_pending = 0
+        self.transmit_holding = self.transmit_shift = 0  # THR, TSR
+        self.transmitting = self.transmitter_empty_pending = self.timeout_pending = 0
         self.modem_poll = -1
         self.receive_fifo.clear()
         self.transmit_fifo.clear()
@@ -467,8 +464,11 @@ class UART16550(Device):
         dtr, rts, out1, out2, sout = self.dtr, self.rts, self.out1, self.out2, self.breaking
         levels = control & 1, control >> 1 & 1, control >> 2 & 1, control >> 3 & 1, breaking
         if levels != (dtr.level, rts.level, out1.level, out2.level, sout.level):
-            for line, level in zip((dtr, rts, out1, out2, sout), levels, strict=True):
-                line.set(level)
+            dtr.set(control & DATA_TERMINAL_READY)
+            rts.set(control & REQUEST_TO_SEND)
+            out1.set(control & OUTPUT_1)
+            out2.set(control & OUTPUT_2)
+            sout.set(breaking)
 
     # interrupts
 

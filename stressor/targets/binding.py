@@ -129,8 +129,10 @@ def several(names: Sequence[str], get: Callable[..., Callable[[Any], Any]]) -> C
     """Return a function that gets several items or attributes in one go; `get` is `itemgetter` or `attrgetter`."""
     if len(names) > 1:
         return get(*names)
-    only = [get(name) for name in names]
-    return lambda owner: tuple(getter(owner) for getter in only)
+    if not names:
+        return lambda owner: ()
+    only = get(*names)
+    return lambda owner: (only(owner),)
 
 
 def _has_invariants(description: Description) -> bool:
