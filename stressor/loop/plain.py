@@ -18,7 +18,7 @@ def plain(value: object) -> Value:
     """Return a value as plain data that a record can hold."""
     if value is None or type(value) in (int, float, bool, str, bytes):
         return value  # type: ignore[return-value]
-    return repr(value)[:200]
+    return (str(value) if isinstance(value, str) else repr(value))[:200]
 
 
 def text(value: object) -> str:

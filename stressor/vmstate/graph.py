@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import numbers
 import random
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from copy import deepcopy
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -15,8 +17,11 @@ from stressor.vmstate.values import Values, without_indexes
 
 __all__ = [
     "Leaf",
+    "Summary",
+    "copied",
     "covered",
     "covering",
+    "is_frozen",
     "member_names",
     "pieces",
     "put",
@@ -34,7 +39,7 @@ _WAYS: Final[dict[str, tuple[type, ...]]] = {
     "list": (list, tuple, deque),
     "dict": (dict,),
     "set": (set, frozenset),
-    "whole": (random.Random,),
+    "whole": (random.Random, str, bytes, numbers.Number),
 }
 """How the values of these classes are walked, of the first that one belongs to. What is named counts by its name alone."""
 
@@ -45,11 +50,17 @@ A plain tuple, as there are a hundred in a device and five walks in an investiga
 
 
 def put(holder: Any, key: Any, value: Any) -> None:
-    """Set an item or an attribute, past any setter; what cannot be set is left alone."""
+    """Set an item or an attribute, past any setter; what is not to be set is left alone: others may have it too."""
     if isinstance(holder, list | deque | bytearray | dict):
         holder[key] = value
-    elif not isinstance(holder, tuple | set | frozenset):
+    elif not isinstance(holder, tuple | set | frozenset) and not is_frozen(type(holder)):
         object.__setattr__(holder, key, value)
+
+
+def is_frozen(cls: type) -> bool:
+    """Return whether instances are values: a frozen dataclass."""
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)
 
 
 def member_names(value: Any) -> Iterator[str]:
@@ -73,6 +84,34 @@ def _slots_of(cls: type) -> tuple[str, ...]:
 
 slots_of: Callable[[type], tuple[str, ...]] = lru_cache(maxsize=1024)(_slots_of)
 """Return the names of all slots of a class, as they are to be used in getattr."""
+
+
+class Summary(str):
+    """Text that stands for a value that is not walked into, and that value itself."""
+
+    source: Any
+    """Not there where the text stands for another place in the walk."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """Return what stands for `value` among those of a walk."""
+        text = repr(sorted(value, key=repr)) if isinstance(value, set | frozenset) else summary(value)
+        if text is None:
+            return None
+        found = cls(text)
+        found.source = value
+        return found
+
+
+def copied(value: Any) -> Any:
+    """Return a value to put into an object: it itself, or one that is equal where it may change; itself as well where
+    it cannot be copied."""
+    if type(value) in SCALARS or way_of(type(value)) == "named":
+        return value
+    try:
+        return deepcopy(value)
+    except Exception:  # a file, a generator: whatever its class says to that
+        return value
 
 
 def summary(value: Any) -> Any:
@@ -132,13 +171,15 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
             return
         way = way_of(cls)
         if way == "named":
-            append((path, holder, key, summary(value)))
+            append((path, holder, key, Summary.of(value)))
             return
         if getattr(cls, "live_attributes", ()) is None:
             return
-        first = seen.setdefault(id(value), path)
+        first = path if isinstance(value, tuple) else seen.setdefault(id(value), path)  # one tuple or two: no difference
         if first != path or value is root:
-            append((path, holder, key, f"<{first or 'the device'}>"))
+            append((path, holder, key, Summary(f"<{first or 'the device'}>")))
+        elif is_frozen(cls) and all(type(item) in SCALARS for item in map(partial(attribute, value), member_names(value))):
+            append((path, holder, key, Summary.of(value)))  # a value: another one takes its place, whole
         elif way == "members" or inside(way, path, holder, key, value):
             members(path, value)
 
@@ -151,9 +192,9 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
             for name in value:
                 walk(f"{path}[{name!r}]", value, name, value[name])
         elif way == "set":
-            append((path, holder, key, repr(sorted(value, key=repr))))
+            append((path, holder, key, Summary.of(value)))
         else:
-            append((path, holder, key, value if way == "buffer" else summary(value)))
+            append((path, holder, key, value if way == "buffer" else Summary.of(value)))
             return False
         return True
 

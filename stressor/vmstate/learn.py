@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from marshal import dumps  # only ever written, as a digest that tells 1 from True; never read
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from stressor.vmstate.graph import (
     SCALARS,
     covered,
     covering,
+    is_frozen,
     member_names,
     summary,
     way_of,
@@ -18,13 +20,22 @@ from stressor.vmstate.graph import (
 from stressor.vmstate.source import compiled
 from stressor.vmstate.values import without_indexes
 
-__all__ = ["Changed", "DigestLearner", "ScribbleLearner"]
+__all__ = ["Changed", "DigestLearner", "ScribbleLearner", "with_learnt"]
 
+_SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
+_TUPLE: Final = 30  # values: the compiler makes a longer tuple of a list, item by item
 _FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
 
 
 class Changed(Exception):
     """The object graph is not the one that was compiled."""
+
+
+def with_learnt(functions: Sequence[Callable[..., Any]], learnt: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Return `functions` with one more, to be tried in this order. Those for graphs in which an object hangs at two places
+    are first: one that was learnt from two objects takes one at both places as well."""
+    first = 0 if learnt.shares else sum(function.shares for function in functions)  # type: ignore[attr-defined]
+    return [*functions[:first], learnt, *functions[first:]][:_SHAPES]
 
 
 class DigestLearner:
@@ -34,23 +45,36 @@ class DigestLearner:
         self._unsaved = unsaved
         self._lines: list[str] = []
         self._values: list[str] = []
-        self._names: dict[str, Any] = {"dumps": dumps, "Changed": Changed, "summary": summary}
+        self._names: dict[str, Any] = {
+            "dumps": dumps, "Changed": Changed, "summary": summary, "SCALARS": frozenset(SCALARS)
+        }  # fmt: skip
         self._seen: dict[int, str] = {}
+        self._paths = {"root": ""}
+        self._shares = False
+        self._shape: list[str] = []
 
     def learn(self, root: Any) -> Callable[..., Any]:
-        """Return the function for the graph that `root` has now; it raises `Changed` for another.
+        """Return the function for the graph that `root` has now; it raises `Changed` for another. What it gives does
+        not depend on the order in which attributes were set and keys put in: another one may have been learnt first.
 
-        As a second argument it takes what makes bytes of the tuple of values and the version of their format."""
+        As a second argument it takes what makes bytes of the values, tuples of them and the graph's shape behind, and the
+        version of their format."""
         self._seen[id(root)] = "root"
         self._members("", "root", root)
-        values = "".join(f"{value}, " for value in self._values)
-        return self._compiled("digest(root, dumps=dumps)", f"return dumps(({values}), 2)")
+        values = "".join(
+            f"({', '.join(self._values[start : start + _TUPLE])},), " for start in range(0, len(self._values), _TUPLE)
+        )
+        # what was demanded is part of what a state is: two objects may have the same values, and not the same class
+        shape = hashlib.blake2b("\n".join(self._shape).encode("utf-8", "backslashreplace"), digest_size=8).digest()
+        return self._compiled("digest(root, dumps=dumps)", f"return dumps(({values}{shape!r}), 2)")
 
     def _compiled(self, signature: str, *last: str) -> Callable[..., Any]:
         name = signature.partition("(")[0]
         body = "".join(f"    {line}\n" for line in (*self._lines, *last))
         exec(compiled(f"def {signature}:\n{body}", f"<{name} of live state>"), self._names)
-        return self._names[name]  # type: ignore[no-any-return]
+        function = self._names[name]
+        function.shares = self._shares
+        return function  # type: ignore[no-any-return]
 
     def _constant(self, value: Any) -> str:
         name = f"c{len(self._names)}"
@@ -65,11 +89,18 @@ class DigestLearner:
     def _demand(self, condition: str) -> None:
         self._lines.append(f"if not ({condition}): raise Changed")
 
-    def _value(self, path: str, expression: str, value: Any) -> None:
+    def _value(self, path: str, expression: str, value: Any, *, live: bool = False) -> None:
+        """Write down one value; `live` says that it stands for a whole, and is a scalar for ever.
+
+        Where there is nothing yet (None, an empty list) there may be a dict later, which `dumps` would take, in the
+        order of its keys: so it is looked at that scalars stay scalars there.
+        """
         if covered(without_indexes(path), self._unsaved):
             return
         kind = type(value)
         if kind in SCALARS:
+            if value is None and not live:
+                self._demand(f"{expression}.__class__ in SCALARS")
             self._scalar(expression)
             return
         way = way_of(kind)
@@ -78,13 +109,19 @@ class DigestLearner:
             return
         if getattr(kind, "live_attributes", ()) is None:
             return
-        known = self._seen.get(id(value))
+        known = None if way == "list" and issubclass(kind, tuple) else self._seen.get(id(value))
         if known is not None:
-            self._values.append(f"{expression} is {known}")
+            # in a graph where these are two objects, both have to be looked at
+            self._demand(f"{expression} is {known}")
+            self._shape.append(f"{path} is {self._paths[known]}")
+            self._shares = True
             return
         variable = self._variable(expression)
         self._seen[id(value)] = variable
+        self._paths[variable] = path
         self._demand(f"{variable}.__class__ is {self._constant(kind)}")
+        if kind not in (list, tuple):  # which `dumps` tells apart by itself
+            self._shape.append(f"{path} {kind.__module__} {kind.__qualname__}")
         if way == "buffer":
             self._buffer(variable)
         elif way == "list":
@@ -113,18 +150,25 @@ class DigestLearner:
 
     def _list(self, path: str, variable: str, value: Any) -> None:
         if all(type(item) in SCALARS for item in value):
+            if not value or None in value:
+                self._demand(f"SCALARS.issuperset(map(type, {variable}))")
+            else:
+                self._demand(f"not {variable} or {variable}[0].__class__ in SCALARS")
             self._scalars(variable, type(value))
             return
         self._demand(f"len({variable}) == {len(value)}")
+        self._shape.append(f"{path} {len(value)}")
         for index, item in enumerate(value):
             self._value(f"{path}[{index}]", f"{variable}[{index}]", item)
 
     def _dict(self, path: str, variable: str, value: Any) -> None:
         if all(type(item) in SCALARS for item in value.values()):
+            self._demand(f"SCALARS.issuperset(map(type, {variable}.values()))")
             self._scalar_dict(variable)
             return
-        self._demand(f"len({variable}) == {len(value)}")
-        for name in value:
+        self._demand(f"{variable}.keys() == {self._constant(frozenset(value))}")  # to ask a defaultdict for one makes it
+        self._shape.append(f"{path} {sorted(map(repr, value))}")
+        for name in sorted(value, key=repr):
             self._value(f"{path}[{name!r}]", f"{variable}[{self._constant(name)}]", value[name])
 
     def _members(self, path: str, variable: str, value: Any) -> None:
@@ -138,14 +182,17 @@ class DigestLearner:
                     path if len(live) == 1 else dot + name,
                     f"{variable}.{name}",
                     getattr(value, name),
+                    live=True,
                 )
             return
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:
             holder = self._variable(f"{variable}.__dict__")
             self._demand(f"len({holder}) == {len(attributes)}")
-        for name in member_names(value):
-            inner = object.__getattribute__(value, name)
+            self._shape.append(f"{path} {sorted(attributes)}")
+        members = [(name, object.__getattribute__(value, name)) for name in sorted(member_names(value))]
+        # what is alike together: by turns, each access is a wrong guess of the processor's, a fifth of the time
+        for name, inner in sorted(members, key=lambda member: type(member[1]) in SCALARS):
             expression = f"{variable}.{name}"
             if attributes is not None and name in attributes:
                 expression = f"{holder}[{name!r}]"
@@ -167,7 +214,7 @@ class ScribbleLearner(DigestLearner):
         self._members("", "root", root)
         return self._compiled("scribble(root, keep)", *self._values, "return None")
 
-    def _value(self, path: str, expression: str, value: Any) -> None:
+    def _value(self, path: str, expression: str, value: Any, *, live: bool = False) -> None:
         names = covering(without_indexes(path), self._optional)
         if not names:
             self._another(path, expression, value)
@@ -186,6 +233,10 @@ class ScribbleLearner(DigestLearner):
             self._values.append(f"{expression}.deadline = another_deadline({expression}.deadline)")
         elif not live:  # what else is wired to the board (a line) is not the device's to lose
             super()._value(path, expression, value)
+
+    def _members(self, path: str, variable: str, value: Any) -> None:
+        if not is_frozen(type(value)):
+            super()._members(path, variable, value)
 
     def _scalar(self, expression: str) -> None:
         # most by far are bytes

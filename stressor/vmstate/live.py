@@ -16,19 +16,22 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain
 from typing import Any, Final
 
+from stressor.errors import TargetError
 from stressor.vmstate.graph import (
     SCALARS,
     Leaf,
+    Summary,
+    copied,
     covered,
     pieces,
     put,
-    summary,
     values,
+    way_of,
 )
-from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner
+from stressor.vmstate.learn import Changed, DigestLearner, ScribbleLearner, with_learnt
 from stressor.vmstate.values import Values, same, without_indexes
 
 __all__ = ["LiveState", "same", "without_indexes"]
@@ -36,7 +39,6 @@ __all__ = ["LiveState", "same", "without_indexes"]
 _STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[([^\]]*)\]")
 _OTHERS: Final = (Changed, KeyError, AttributeError, TypeError, ValueError, IndexError)
 """What a learnt function raises for an object of another graph."""
-_SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
 
 
 class LiveState:
@@ -76,8 +78,14 @@ class LiveState:
         return learnt(root, _as_they_are)  # type: ignore[no-any-return]
 
     def _learn(self, root: object) -> Callable[..., Any]:
-        learnt = DigestLearner(self.unsaved).learn(root)
-        self._digests = [learnt, *islice(self._digests, _SHAPES - 1)]
+        try:
+            learnt = DigestLearner(self.unsaved).learn(root)
+        except RecursionError:
+            raise TargetError(
+                f"{type(root).__name__}: its objects hang one below another, hundreds deep (a linked list?), and cannot be "
+                "walked; keep them in a list or a deque"
+            ) from None
+        self._digests = with_learnt(self._digests, learnt)
         return learnt
 
     def alike(self, roots: Sequence[object], digest: bytes) -> bool:
@@ -99,13 +107,15 @@ class LiveState:
         value: Any = root
         try:
             for name, index in _steps(path):
+                if not name and isinstance(value, dict) and index not in value:
+                    return None  # to ask a defaultdict for it would make it
                 value = getattr(value, name) if name else value[index]
         except (AttributeError, LookupError, TypeError, ValueError, SyntaxError):
             return None
         live: tuple[str, ...] | None = getattr(type(value), "live_attributes", ())
         if live is not None and len(live) == 1:
             value = getattr(value, live[0])
-        return value if type(value) in SCALARS else summary(value)
+        return value if type(value) in SCALARS else Summary.of(value)
 
     def derived(self, root: object) -> dict[str, object]:
         """Return the attributes that are left out of digests, by path."""
@@ -137,8 +147,10 @@ class LiveState:
                 kept[name] = getattr(value, live[0])
             elif type(value) in SCALARS and "[" not in name:
                 kept[name] = value
-            elif isinstance(value, bytearray | list | deque) and all(type(item) in SCALARS for item in value):
+            elif isinstance(value, bytearray | list | deque | tuple) and all(type(item) in SCALARS for item in value):
                 kept[name] = [*value]
+            elif "[" not in name and way_of(type(value)) in ("named", "set", "whole"):
+                kept[name] = copied(value)
             else:
                 return {"": self.attributes(root)}
         return kept
@@ -155,13 +167,15 @@ class LiveState:
             live = getattr(type(place), "live_attributes", None)
             if live is not None:
                 setattr(place, live[0], value)
-            elif isinstance(place, bytearray | list | deque):
+            elif isinstance(place, tuple) and isinstance(value, list):
+                _put_at(root, path, _remade(place, value))
+            elif isinstance(place, bytearray | list | deque) and isinstance(value, list):
                 items: Any = value
                 if [*place] != items:
                     place.clear()
                     place.extend(items)
             else:
-                _put_at(root, path, value)
+                _put_at(root, path, copied(value))
 
     def scribble(self, root: object, keep: frozenset[str] = frozenset()) -> None:
         """Give every value another one, in place, but for the paths in `keep` and the unsaved ones.
@@ -178,7 +192,7 @@ class LiveState:
             except _OTHERS:
                 continue
         learnt = ScribbleLearner(self.unsaved, self._optional).learn(root)
-        self._scribblers = [learnt, *islice(self._scribblers, _SHAPES - 1)]
+        self._scribblers = with_learnt(self._scribblers, learnt)
         learnt(root, keep)
 
 
@@ -188,8 +202,8 @@ def _steps(path: str) -> tuple[tuple[str, Any], ...]:
     return tuple((name, None if name else ast.literal_eval(index)) for name, index in _STEP.findall(path))
 
 
-def _as_they_are(values: tuple[object, ...], _version: int) -> tuple[object, ...]:
-    return values
+def _as_they_are(parts: tuple[Any, ...], _version: int) -> tuple[object, ...]:
+    return (*chain.from_iterable(parts[:-1]),)
 
 
 def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
@@ -209,11 +223,20 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
     }
     base = path.removesuffix("[]")
     container = _resolve(root, base) if "[]" not in base else None
-    if isinstance(container, bytearray | list | deque):
+    if isinstance(container, bytearray | list | deque | tuple):
         items = [value for name, value in wanted.items() if re.fullmatch(re.escape(base) + r"\[\d+\]", name)]
-        if len(items) == len(wanted):
+        if len(items) == len(wanted) and not any(isinstance(item, Summary) for item in items):
+            if isinstance(container, tuple):
+                _put_at(root, base, _remade(container, items))
+                return
             container.clear()
             container.extend(items)  # type: ignore[arg-type]
+            return
+    if isinstance(container, dict):
+        kept = _items(base, wanted)
+        if kept is not None:
+            container.clear()
+            container.update(kept)
             return
     present = {leaf[0]: leaf for leaf in pieces(root, frozenset())}
     for name, value in wanted.items():
@@ -221,8 +244,33 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
         if leaf is None:
             continue
         _, holder, key, now = leaf
-        if not same(now, value) and type(value) in SCALARS:
+        if same(now, value):
+            continue
+        if isinstance(value, Summary):
+            if hasattr(value, "source"):
+                put(holder, key, copied(value.source))
+        elif type(value) in SCALARS:
             put(holder, key, value)
+
+
+def _remade(former: tuple[object, ...], items: list[object]) -> tuple[object, ...]:
+    """Return a tuple of the class of `former`, which may have names, with other items."""
+    make: Callable[[list[object]], tuple[object, ...]] = getattr(former, "_make", type(former))
+    return make(items)
+
+
+def _items(base: str, values: Mapping[str, object]) -> dict[object, object] | None:
+    """Return what a dict at `base` had, None where that is more than plain values by plain keys."""
+    found: dict[object, object] = {}
+    for path, value in values.items():
+        index = path[len(base) :]
+        if type(value) not in SCALARS or not (index.startswith("[") and index.endswith("]")):
+            return None
+        try:
+            found[ast.literal_eval(index[1:-1])] = value
+        except (ValueError, SyntaxError, TypeError):
+            return None
+    return found
 
 
 def _put_at(root: Any, path: str, value: object) -> None:

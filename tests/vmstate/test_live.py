@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
+from array import array
+from collections import defaultdict, deque
+from copy import copy
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stressor.errors import TargetError
 from stressor.vmstate.live import LiveState, same, without_indexes
 
 
@@ -230,3 +235,123 @@ def test_what_had_parts_and_is_a_number_now_is_left_alone() -> None:
     live.assign(box, before, {"fifo"})
 
     assert box.fifo == 5
+
+
+def test_a_digest_does_not_depend_on_what_was_learnt_before() -> None:
+    one = Box(a=1, b=2, parts={3: Box(c=4), 5: Box(c=6)})
+    other = Box(parts={5: Box(c=6), 3: Box(c=4)}, b=2, a=1)
+
+    assert LiveState().digest(one) == LiveState().digest(other)
+
+
+def test_an_object_at_two_places_is_told_from_two_that_are_equal() -> None:
+    part = Box(a=1)
+    shared, parted, changed = Box(x=part, y=part), Box(x=Box(a=1), y=Box(a=1)), Box(x=Box(a=1), y=Box(a=2))
+    live = LiveState()
+    live.digest(shared)
+
+    digests = [live.digest(box) for box in (parted, changed, shared)]
+
+    assert len({*digests}) == 3
+    assert digests == [live.digest(box) for box in (parted, changed, shared)]
+
+
+def test_whether_two_equal_tuples_are_one_makes_no_difference() -> None:
+    pair = (1, 2)
+    one, other = Box(x=pair, y=pair), Box(x=tuple(iter(pair)), y=tuple(iter(pair)))
+
+    assert LiveState().digest(one) == LiveState().digest(other)
+    assert LiveState().attributes(one) == LiveState().attributes(other)
+
+
+def test_what_a_dict_does_not_have_is_not_made_by_looking() -> None:
+    live, boxes = LiveState(), [Box(a=defaultdict(list, {key: [1]})) for key in ("x", "y")]
+
+    assert len({live.digest(box) for box in boxes}) == 2
+    assert live.value(boxes[1], "a['x'][0]") is None
+    assert boxes[1].a == {"y": [1]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({1: Box(a=1)}, {2: Box(a=1)}),
+        (Box(a=1), Alarm(1)),
+        (Box(a=1), Box(b=1)),
+        ([Box(a=1), Box(b=2)], [Box(a=1, b=2)]),
+    ],
+)
+def test_what_differs_in_keys_classes_or_names_alone_differs(one: Any, other: Any) -> None:
+    live = LiveState()
+
+    assert live.digest(Box(part=one)) != live.digest(Box(part=other))
+
+
+@pytest.mark.parametrize("early", [None, [], {}, [None]])
+def test_where_there_was_nothing_there_may_be_a_dict_later(early: Any) -> None:
+    ones, others = ([part] if isinstance(early, list) else part for part in ({"x": [1], "y": [2]}, {"y": [2], "x": [1]}))
+    live = LiveState()
+    live.digest(Box(a=early))
+
+    assert live.digest(Box(a=ones)) == LiveState().digest(Box(a=others))
+
+
+class Register(int):
+    """A number with a class of its own, which has attributes as well."""
+
+
+def test_a_number_of_a_class_of_its_own_counts() -> None:
+    live = LiveState()
+
+    assert live.digest(Box(a=Register(1))) != live.digest(Box(a=Register(2)))
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        (Mode.BUSY, Mode.IDLE),
+        ({1, 2}, {3}),
+        (Decimal(3), Decimal(0)),
+        (Register(3), Register(0)),
+        (array("H", [1, 2]), array("H", [0, 0])),
+        ((1, 2), (0, 0)),
+        ({"x": 1, "y": 2}, {"z": 3}),
+        (Mode.BUSY, 5),
+    ],
+)  # fmt: skip
+def test_what_is_not_walked_into_is_put_back_as_what_it_was(former: Any, now: Any) -> None:
+    live, name = LiveState(), "a[]" if isinstance(former, tuple | dict) else "a"
+    before, kept = live.attributes(Box(a=former)), live.keep(Box(a=former), {name})
+    assigned, put = Box(a=now), Box(a=copy(now))
+
+    live.assign(assigned, before, {name})
+    live.put_back(put, kept, {name})
+
+    assert [assigned.a, put.a] == [former, former]
+    assert type(assigned.a) is type(former)
+    assert assigned.a is not former or not isinstance(former, set | array | dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    speed: int
+
+
+def test_a_value_that_others_may_have_too_is_never_changed_itself() -> None:
+    fast, slow = Setting(2), Setting(1)
+    live, box = LiveState(), Box(a=slow)
+    before = live.attributes(Box(a=fast))
+
+    live.scribble(box)
+    live.assign(box, before, {"a"})
+
+    assert (box.a, slow, fast) == (Setting(2), Setting(1), Setting(2))
+
+
+def test_objects_too_deep_to_walk_say_what_to_do() -> None:
+    box = Box(next=None)
+    for _ in range(2000):
+        box = Box(next=box)
+
+    with pytest.raises(TargetError, match=r"Box: its objects hang one below another, hundreds deep .* list or a deque"):
+        LiveState().digest(box)
