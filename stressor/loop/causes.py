@@ -37,14 +37,15 @@ def causes(
             continue
         named.add(name)
         field = saved.get(change.path)
-        if subject.field(ledger.attribute(change)).path is None:
-            yield Cause.NEVER_SAVED, "no saved field carries it", change
+        info = subject.field(ledger.attribute(change))
+        if info.path is None:
+            yield Cause.NEVER_SAVED, "no saved field carries it" if saved.pieces else "what is saved has no names", change
         elif field is None and same(change.before, change.reset):
             # at its reset value it need not travel: it is the reset that did not bring that back
             yield Cause.NOT_CLEARED, "it had its reset value and did not travel; reset left another", change
         elif field is None:
             yield Cause.NEVER_SAVED, "described, but not among the saved bytes", change
-        elif not _equal_saved(field.value, change.before):
+        elif not _equal_saved(field.value, change.before) and (not info.converted or _is_cut(change.before, field.value)):
             yield Cause.TRUNCATED, f"saved as {text(field.value)}", change
         elif _is_truncation(change.before, change.after) and not same(change.after, change.reset):
             yield Cause.TRUNCATED, "the low bits came back, the others did not", change
@@ -59,11 +60,14 @@ def _equal_saved(saved: object, live: object) -> bool:
 
 
 def _is_truncation(before: object, after: object) -> bool:
-    """Return whether `after` is what is left of `before` in a narrower or signed field."""
+    """Return whether `after` is what is left of `before` in a narrower or signed field, and something is."""
+    return after != 0 and _is_cut(before, after)
+
+
+def _is_cut(before: object, after: object) -> bool:
     if not isinstance(before, int) or not isinstance(after, int) or before == after or before in (0, 1):
         return False
     return any(
         after in (before & (1 << bits) - 1, (before & (1 << bits) - 1) - (1 << bits))
         for bits in (4, 7, 8, 15, 16, 31, 32, 63)
-        if after != 0
     )

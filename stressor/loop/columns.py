@@ -143,7 +143,7 @@ def _columns(places: Sequence[Place], rows: Sequence[bytes]) -> list[tuple[bytes
 
 def _elements(column: Sequence[bytes], changed: bytes, size: int) -> Iterable[bytes]:
     """Return the values in a column of runs; of those of several elements, only elements that moved."""
-    if len(changed) == size:
+    if len(changed) <= size:  # shorter where one element is of variable size
         return column
     if size == 1:
         spans = [match.span() for match in _MOVED.finditer(changed)]

@@ -11,7 +11,7 @@ from stressor.errors import TargetError
 from stressor.loop.columns import MOST_VALUES, Layout, Place, Run, SeenField, take_apart
 from stressor.loop.saved import is_buffer, parted
 from stressor.loop.target import SavedField, Snapshot, StillbornError, Target, TargetType
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.live import without_indexes
 from stressor.vmstate.values import Values, name_of, pieces_of
 from stressor.vmstate.wire import WHOLE_BUFFER
@@ -167,9 +167,11 @@ class FieldCoverage:
             path = first.path.removeprefix(self._prefix)
             field = self._fields.setdefault(_name(path), SeenField())
             run = self._runs.get(path)
+            width = 0 if first.kind == _TEXT else 1 if first.kind in _ONE_BIT else 8 * size
             if run is None:
-                width = 0 if first.kind == _TEXT else 1 if first.kind in _ONE_BIT else 8 * size
                 run = self._runs[path] = Run(field, size, width)
+            elif size > run.size:  # a bitmap of variable length, or text
+                run.size, run.width = size, width
             for other in run_of[len(run.paths) :]:
                 run.paths.append(other.path.removeprefix(self._prefix))
             run.buffer = max(run.buffer, buffer)
@@ -299,7 +301,7 @@ def saved_at_reset(target: Target, watchdog: Watchdog) -> Snapshot | None:
             return target.save()
         except TargetError:
             raise
-        except (Exception, Hung):
+        except RAISED:
             return None
         finally:
             watchdog.inside = False

@@ -80,7 +80,8 @@ class FieldInfo(NamedTuple):
 
     `unsaved` is the reason why it deliberately does not travel, `declared` is `file:line`. `output`
     says that it is no state of the device but what it drives, such as a line's level. `name` is what reports
-    call it where no field carries it, when that is not the attribute itself.
+    call it where no field carries it, when that is not the attribute itself. What is `converted` is saved as accessors give it,
+    which says nothing of the attribute.
     """
 
     path: str | None
@@ -89,6 +90,7 @@ class FieldInfo(NamedTuple):
     width: int
     output: bool = False
     name: str = ""
+    converted: bool = False
 
 
 class Target(Protocol):

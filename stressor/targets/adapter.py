@@ -87,8 +87,12 @@ class _PlainBinding:
             for call in (adapter.save, adapter.load, adapter.reset)
         )
         self.damages: tuple[str, ...] = ()
-        if isinstance(self._call(adapter.save, sample), bytes | bytearray):
+        self._carried: frozenset[str] = frozenset()
+        saved = self._call(adapter.save, sample)
+        if isinstance(saved, bytes | bytearray):
             self.damages = ("truncate", "extend", "flip", "swap")
+        else:
+            self._carried = frozenset(map(without_indexes, _named(saved)))
         self.fields = tuple(dict.fromkeys(map(without_indexes, self.live.attributes(sample, unsaved=False))))
 
     def _check(self, sample: object, what: str, call: Call) -> None:
@@ -163,7 +167,7 @@ class _PlainBinding:
         for name, reason in self._adapter.unsaved.items():
             if base == name or base.startswith((name + ".", name + "[")):
                 return FieldInfo(None, reason, None, 0)
-        return FieldInfo(None, None, None, 0)
+        return FieldInfo(attribute if base in self._carried else None, None, None, 0, converted=True)
 
     def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
         found = []

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from stressor.device import Device, Line, Memory
-from stressor.errors import StateError
+from stressor.errors import StateError, StreamError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.targets.in_process import Board
 from stressor.vmstate import Description, Section
@@ -33,6 +33,7 @@ class DeviceBinding:
         self.functions = functions or {}
         self._lines = tuple(name for name, part in vars(sample).items() if isinstance(part, Line))
         self._memories = tuple(name for name, part in vars(sample).items() if isinstance(part, Memory))
+        self._sample = sample
         self.section = section or Section(cls.state)
         self.description = self.section.description
         self.prefix = self.section.prefix
@@ -42,7 +43,7 @@ class DeviceBinding:
         self.packer = self.section.packer
         self._load = self.section.loader(sample, undo=False)
         self._parts = tuple(several(names, itemgetter) for names in (self._lines, self._inputs, self._memories))
-        self._fields = self.description.attributes
+        self._fields, self._converted = self.description.attributes, self.description.converted
         self.unsaved = self.description.unsaved
         self._absent: dict[Hashable, frozenset[str]] = {}
         self.broken = self.description.broken
@@ -106,17 +107,26 @@ class DeviceBinding:
             )
         else:
             named = attribute
-        return FieldInfo(named, unsaved, self.description.declared(path), self.description.width(path))
+        return FieldInfo(
+            named, unsaved, self.description.declared(path), self.description.width(path), converted=base in self._converted
+        )
 
     def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
-        return [*map(SavedField._make, self.section.fields_of(data, whole=whole))]
+        try:
+            found = self.section.fields_of(data, whole=whole)
+        except StreamError:  # mostly something that only a device has decides what travels
+            try:
+                found = self.section.fields_of(data, whole=whole, obj=self._sample)
+            except StreamError:
+                return ()  # no new device could load them: that it cannot is for a cycle to find
+        return [*map(SavedField._make, found)]
 
     def absent(self, data: bytes, layout: Hashable) -> frozenset[str]:
         found = self._absent.get(layout)
         if found is None:
             length = len(self.prefix)
-            present = {without_indexes(field.path[length:]) for field in self.section.fields_of(data, whole=True)}
-            found = frozenset(
+            present = {without_indexes(field.path[length:]) for field in self.saved_fields(data, whole=True)}
+            found = self.description.configuration.union(
                 attribute for attribute, field in self._fields.items()
                 if without_indexes(field) not in present and without_indexes(field) + "[]" not in present
             )

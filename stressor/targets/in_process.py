@@ -10,7 +10,7 @@ from stressor.device import Clock, Line, Memory, Outputs
 from stressor.errors import StreamError
 from stressor.loop.target import FieldInfo, SavedField, Snapshot
 from stressor.loop.trace import Cycle, Operation, ResetMode
-from stressor.loop.watchdog import Hung
+from stressor.loop.watchdog import RAISED
 from stressor.vmstate.live import LiveState
 from stressor.vmstate.values import names_of
 
@@ -87,10 +87,12 @@ class Binding(Protocol):
         """Return what is declared of a live attribute."""
 
     def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
-        """Name every byte; with `whole` a buffer may be one piece, called as its first byte."""
+        """Name every byte; with `whole` a buffer may be one piece, called as its first byte. Empty when they
+        cannot be named."""
 
     def absent(self, data: bytes, layout: Any) -> frozenset[str]:
-        """Return the described attributes (no indexes) that these bytes do not carry."""
+        """Return the attributes (no indexes) that a load of these bytes leaves as they are: what they do not carry
+        of the described ones, and what it only looks at."""
 
 
 class InProcessTarget:
@@ -209,7 +211,7 @@ class InProcessTarget:
         try:
             for name, arguments in operations:
                 functions[name](device, *arguments)
-        except (Exception, Hung):  # a donor only has to be in another state; the rest is RUNS_ALONE's
+        except RAISED:  # a donor only has to be in another state; the rest is RUNS_ALONE's
             pass
         return device
 

@@ -167,6 +167,8 @@ class _Check:
             self._kind(name, value, (bool,), "a boolean", "assign True or False, or use vm.u8")
         elif type_.code == "d":
             self._kind(name, value, (float, int), "an f64", "assign a float")
+            if isinstance(value, int):
+                self._wrong(name, f"holds {_kind(value)}, and f64 loads a float", "assign a float, such as 0.0")
         elif isinstance(value, bool):
             self._wrong(
                 name,
@@ -178,6 +180,12 @@ class _Check:
                 name,
                 f"holds {_kind(value)}, which cannot carry {type_.name}",
                 "assign an int, in __init__ already",
+            )
+        elif type(value) is not int:
+            self._wrong(
+                name,
+                f"holds {_kind(value)}, and {type_.name} loads a plain int",
+                "put it behind read= and write=, or assign an int",
             )
 
     def _count(

@@ -178,6 +178,17 @@ class Description:
         """The reason for each attribute path that deliberately does not travel."""
         return dict(self._names.unsaved)
 
+    @property
+    def configuration(self) -> frozenset[str]:
+        """The attribute paths (indexes as `[]`) that a load only looks at: what has to match, and lengths, bounds and
+        conditions written as text that no field carries."""
+        return self._names.configuration()
+
+    @property
+    def converted(self) -> frozenset[str]:
+        """The attribute paths (indexes as `[]`) that are behind accessors."""
+        return frozenset(self._names.converted)
+
     def declared(self, path: str) -> str | None:
         """Return `file:line` of the declaration of the field at `path`; indexes do not matter."""
         found = self._names.declared(path)

@@ -263,7 +263,7 @@ class Unused(Field):
 def check_name(name: object) -> str:
     """Return a name that can stand in a field path. Raises DescriptionError."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise wrong(str(name), "is not a name", "use letters, digits and _, a letter first")
+        raise wrong(str(name), "is not a name", "use a to z, digits and _, a letter first; attribute= takes any")
     return name
 
 

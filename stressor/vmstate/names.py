@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from stressor.vmstate.condition import Condition
 from stressor.vmstate.description import Description
 from stressor.vmstate.kinds import (
     Array,
@@ -35,6 +37,10 @@ class Names:
 
     attributes: dict[str, str] = field(default_factory=dict)
     unsaved: dict[str, str] = field(default_factory=dict)
+    converted: set[str] = field(default_factory=set)
+    """Attributes behind accessors."""
+    _matched: set[str] = field(default_factory=set)
+    _looked_at: set[str] = field(default_factory=set)
     _declared: dict[str, Declaration] = field(default_factory=dict)
     _width: dict[str, int] = field(default_factory=dict)
 
@@ -49,11 +55,24 @@ class Names:
         """Return the size in bytes of the number at `path`, 0 when there is none."""
         return self._width.get(_INDEX.sub("", path), 0)
 
+    def configuration(self) -> frozenset[str]:
+        """Return the attributes that a load looks at and leaves as they are."""
+        described = [path.partition("[")[0] for path in self.attributes]
+        return frozenset(self._matched).union(
+            name for name in self._looked_at
+            if not any(path == name or path.startswith(name + ".") for path in described)
+        )
+
     def add(self, description: Description, attribute_prefix: str, path_prefix: str) -> None:
         """Add the names of one object: its description's and its subsections'."""
         for name, reason in description._unsaved.items():
             self.unsaved[attribute_prefix + name] = reason
         for part in description.fields:
+            self._looked_at |= {attribute_prefix + name for name in _looked_at(part)}
+            if isinstance(part, Scalar) and (part.equal or part.maximum == part.attribute):
+                self._matched.add(attribute_prefix + part.attribute)
+            if isinstance(part, Scalar) and part.read is not None:
+                self.converted.add(attribute_prefix + part.attribute)
             if not isinstance(part, Unused):
                 self._add_field(part, attribute_prefix + part.attribute, path_prefix + part.name)
         for subsection in description.subsections:
@@ -101,6 +120,15 @@ def collect_names(description: Description) -> Names:
     names = Names()
     names.add(description, "", "")
     return names
+
+
+def _looked_at(part: Field) -> Iterator[str]:
+    """Yield the attributes by which a load finds out whether and how far a field goes."""
+    if isinstance(part.when, Condition):
+        yield from part.when.paths()
+    for named in (getattr(part, "length", None), getattr(part, "maximum", None)):
+        if isinstance(named, str):
+            yield named
 
 
 def _size(element: Element) -> int:

@@ -118,14 +118,14 @@ class Section:
         body, version = self._open(data)
         load_body(self.description, obj, body, version, self.prefix, self._size)
 
-    def fields_of(self, data: bytes, *, whole: bool = False) -> list[NamedField]:
+    def fields_of(self, data: bytes, *, whole: bool = False, obj: Any = None) -> list[NamedField]:
         """Name every byte, header and footer included; with `whole` a buffer is one piece, called as its first
-        byte. Raises StreamError."""
+        byte. What does not travel, and decides what does, is taken from `obj`. Raises StreamError."""
         body, version = self._open(data)
         here, size = self.prefix[:-1], self._size
         return [
             NamedField(f"{here}(header)", "header", 0, size, bytes(data[:size])),
-            *name_body(self.description, body, version, self.prefix, size, whole=whole),
+            *name_body(self.description, body, version, self.prefix, size, obj, whole=whole),
             NamedField(f"{here}(footer)", "footer", len(data) - 5, 5, bytes(data[-5:])),
         ]
 

@@ -107,3 +107,12 @@ def test_a_method_that_is_not_there_is_an_error_with_the_cure() -> None:
     adapter = adapt(Queue, save="save", load="restore", reset="reset", operations=OPERATIONS)
     with pytest.raises(DescriptionError, match=r"Queue\.load: Queue has no method restore\(\); name the method"):
         adapter.model("queue.py::adapted", "queue")
+
+
+def test_what_a_saved_dict_has_was_saved() -> None:
+    class Narrow(Queue):
+        def load(self, state: dict[str, Any]) -> None:
+            self.items = [*state["items"]]
+
+    adapter = adapt(Narrow, save="save", load="load", reset="reset", operations=OPERATIONS)
+    assert (Oracle.LOAD_RESTORES, Cause.NOT_LOADED, "narrow/0.dropped") in found(adapter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from signal import Signals
 from typing import Any
 
 import pytest
@@ -57,6 +58,8 @@ def bound(field: vm.Field, **attributes: Any) -> None:
         (vm.struct_array("a", POINT, 1), [None], "Plain.a[0]: holds None, and a struct is an object with attributes; assign an object"),
         (vm.struct("a", POINT, when="a is None"), None, "Plain.a: holds None, and a struct is an object with attributes; assign an object"),
         (vm.bounded("a", vm.u8, maximum="divider"), 1, "Plain.a: has the maximum 'divider', which holds a str; a maximum is an int"),
+        (vm.f64("a"), 1, "Plain.a: holds an int, and f64 loads a float; assign a float, such as 0.0"),
+        (vm.u8("a"), Signals.SIGINT, "Plain.a: holds a Signals, and u8 loads a plain int; put it behind read= and write=, or assign an int"),
         (vm.bounded("a", vm.u8, maximum="most"), 1, "Plain.a: Plain has no attribute 'most'; name the attribute that holds the maximum"),
         (vm.variable_bitmap("a", length="divider", maximum=2), 1, "Plain.a: has the length 'divider', which holds a str; a length is an int"),
         (vm.unused(2, length="gone", maximum=2), 1, "Plain.(unused): Plain has no attribute 'gone'; name the attribute that holds the length"),
@@ -83,7 +86,7 @@ def test_what_cannot_carry_its_field_is_named_with_its_cure(
     [
         (vm.u8("a"), 3),
         (vm.boolean("a"), True),
-        (vm.f64("a"), 1),
+        (vm.f64("a"), 1.0),
         (vm.buffer("a", 2), b"ab"),
         (vm.array("a", vm.u16, 2), array("H", [1, 2])),
         (vm.struct("a", POINT), point()),

@@ -30,7 +30,7 @@ POINT = vm.Description("point", fields=[vm.u8("x")])
 RULED = vm.Description("ruled", fields=[vm.u8("x")], validate=[vm.Validate("x", "x > 0")])
 
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
-    "name": (lambda: vm.u8("2nd"), "vm.2nd: is not a name; use letters, digits and _, a letter first"),
+    "name": (lambda: vm.u8("2nd"), "vm.2nd: is not a name; use a to z, digits and _, a letter first; attribute= takes any"),
     "attribute": (lambda: vm.u8("a", attribute="b.c"), "vm.a: 'b.c' is not an attribute; give attribute= one name; use vm.struct for an attribute of an attribute"),
     "keyword": (lambda: vm.u8("class"), "vm.class: 'class' is not an attribute; give attribute= one name; use vm.struct for an attribute of an attribute"),
     "since": (lambda: vm.u8("a", since=-1), "vm.a: has since=-1; give the first version that has the field"),

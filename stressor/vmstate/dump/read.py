@@ -71,6 +71,8 @@ def parse_dump(data: bytes, file: str = "dump") -> Dump:
         if state is not None:
             _check_depth(state, key, file)
     _refuse_twice(data, file)
+    if not devices:
+        raise DumpError(file, "", "holds no device", _CURE)
     return Dump(machine, devices)
 
 
@@ -89,7 +91,7 @@ def _refuse(file: str, key: str, error: Exception) -> NoReturn:
         raise DumpError(file, key, f"is nested deeper than {DEEPEST} levels", _CURE) from None
     problem, _, place = str(error).partition(" - at `$")
     place = key + place.rstrip("`")
-    problem = problem[:1].lower() + problem[1:]
+    problem = problem if problem.startswith("JSON") else problem[:1].lower() + problem[1:]
     if not isinstance(error, msgspec.ValidationError):
         problem = f"is no JSON: {problem}"
     elif not place:

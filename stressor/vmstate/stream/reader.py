@@ -280,7 +280,8 @@ class StreamReader:
         while place >= 0 and not self._follows(place + len(footer)):
             place = source.buffer.find(footer, place + 1, source.end)
         if place < 0:
-            raise source.refuse(label, "nothing says how long it is, and it has no footer")
+            why = "" if self._described is not None else ": the stream has no description either, as of machine types before 2.3"
+            raise source.refuse(label, f"nothing says how long it is, and it has no footer{why}")
         if self._described is not None:
             self._notes.append(f"section {label} is not described; its footer ends it")
         return source.take(place - source.index, label)

@@ -231,3 +231,8 @@ def test_mutated_bytes_are_checked_or_refused(data: st.DataObject) -> None:
     dump = read_or_refused(bytes(mutated))
 
     assert check_dumps(dump, dump).differences == ()
+
+
+def test_a_dump_of_nothing_is_none() -> None:
+    with pytest.raises(DumpError, match="dump: holds no device; write it again"):
+        parse_dump(b"{}")
