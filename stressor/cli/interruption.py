@@ -7,9 +7,12 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-__all__ = ["Interruption"]
+from stressor.loop.watchdog import drops_exceptions
 
-_NOTICE = b"\nstressor: stopping; Ctrl-C again aborts\n"
+__all__ = ["NOTICE", "Interruption"]
+
+_MOMENT = 0.02
+NOTICE = "stressor: stopping; Ctrl-C again aborts\n"
 
 
 class Interruption:
@@ -20,6 +23,8 @@ class Interruption:
     """
 
     def __init__(self) -> None:
+        self.silent = False
+        """Whether somebody else says so, who draws on the terminal."""
         self._requested = False
         self._previous: dict[int, object] = {}
 
@@ -45,7 +50,11 @@ class Interruption:
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self._requested:
-            raise KeyboardInterrupt
+            if not drops_exceptions(frame):
+                raise KeyboardInterrupt
+            threading.Timer(_MOMENT, os.kill, (os.getpid(), number)).start()
+            return
         self._requested = True
         # Streams may be in the middle of a write when a signal arrives; the descriptor never is.
-        os.write(2, _NOTICE)
+        if not self.silent:
+            os.write(2, f"\n{NOTICE}".encode())

@@ -15,7 +15,7 @@ from typing import Final
 
 from stressor.cli.common import Session, print_error, use_live
 from stressor.cli.exit_code import ExitCode
-from stressor.cli.interruption import Interruption
+from stressor.cli.interruption import NOTICE, Interruption
 from stressor.config import Configuration
 from stressor.errors import RecordError, StressorError
 from stressor.findings.record import encode, read
@@ -92,11 +92,16 @@ class Soaking:
             )
             lines = SoakLines(sys.stdout, self._rows(accepted), live=use_live(sys.stdout))
             stack.callback(lines.close)
+            self._interruption.silent = use_live(sys.stdout)
+            stopping = False
             asked = stack.enter_context(_signalled())
             for event in soak.run():
                 lines.handle(event)
                 self._summary.handle(event)
                 self._write_summary(at_once=isinstance(event, SoakStarted | SoakFinished))
+                if self._interruption.silent and not stopping and self._interruption.requested():
+                    stopping = True
+                    lines.say(NOTICE)
                 if asked():
                     lines.say(self._summary.json().decode())
             assert isinstance(event, SoakFinished)

@@ -12,7 +12,7 @@ from stressor.loop.ledger import Ledger
 from stressor.loop.plain import where
 from stressor.loop.target import DiedOfDamageError, Target, TargetType
 from stressor.loop.trace import Operation
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Hung, Watchdog
 
 __all__ = ["Careful", "Stop"]
 
@@ -43,7 +43,7 @@ class Careful:
             return target.execute(operations)
         except TargetError:
             raise
-        except (Exception, Hung):
+        except RAISED:
             raise Stop from None
         finally:
             self._watchdog.inside = False
@@ -70,7 +70,7 @@ class Careful:
             self._died(died)
         except Hung as hung:
             self._raised(what, oracle, Cause.HUNG, str(hung), "")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._raised(what, oracle, Cause.CRASHED, f"{type(error).__name__}: {error}"[:200], where(error))
         finally:
             self._watchdog.inside = False

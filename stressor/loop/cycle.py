@@ -15,7 +15,7 @@ from stressor.loop.coverage import FieldCoverage
 from stressor.loop.finding import Oracle
 from stressor.loop.target import Lockstep, Snapshot, Target
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.damage import damaged
 
 __all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_lockstep", "run_schedule", "trace_of"]
@@ -137,7 +137,7 @@ def run_schedule(
             return done, begun
     except TargetError:
         raise
-    except (Exception, Hung):  # whatever a device does is a reason to look closer, not to stop
+    except RAISED:  # whatever a device does is a reason to look closer, not to stop
         return done, begun
     finally:
         watchdog.inside = False
@@ -248,7 +248,7 @@ def run_lockstep(
             return None
     except TargetError:
         raise
-    except Exception:
+    except (Exception, SystemExit):
         return None
     finally:
         watchdog.inside = False

@@ -12,6 +12,10 @@ from stressor.loop.trace import ResetMode, Trace
 
 __all__ = ["ABSENT", "Cause", "Divergence", "FieldChange", "Finding", "Fingerprint", "Kind", "Oracle", "Value"]
 
+_INDEX = re.compile(r"\[[^\]]*\]")
+_AGAIN = re.compile(r"(\.\w+)\1+(?=[.\[]|$)")
+"""A link of a list is no field of its own: `head.next.next.size` is `head.next.size`."""
+
 Value: TypeAlias = "int | float | bool | str | bytes | None"
 
 ABSENT = "<absent>"
@@ -146,7 +150,8 @@ class Divergence:
 
     def fingerprint(self, target: str) -> Fingerprint:
         """Return what identifies the finding that this divergence is an instance of."""
-        return Fingerprint(target, self.oracle, self.cause, re.sub(r"\[\d+\]", "[]", self.first.path))
+        path = _AGAIN.sub(r"\1", _INDEX.sub("[]", self.first.path))
+        return Fingerprint(target, self.oracle, self.cause, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
 from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, Step
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 
 __all__ = ["between_cycles", "examined", "not_repeated", "run_alone"]
 
@@ -81,7 +81,7 @@ class _Gate(Careful):
                     return False
         except TargetError:
             raise
-        except (Exception, Hung):  # by steps it is found out which operation did it
+        except RAISED:  # by steps it is found out which operation did it
             return False
         finally:
             self._watchdog.inside = False

@@ -168,7 +168,7 @@ class _Investigation(Careful):
         if offered:
             self._damage(subject, cycle, snapshot, poisoned or subject.attributes())
         emitted = self._load(subject, snapshot, before, reset)
-        restored = not checks.restores or self._restored(subject, before, digest, reset, snapshot)
+        restored = not checks.restores or self._restored(subject, before, digest, reset, snapshot, emitted)
         if emitted and checks.silent and restored:  # else it mostly follows from what was lost
             self._noise(subject, before(), emitted)
         if not checks.restores and checks.alike and subject.examine() != digest:
@@ -315,12 +315,17 @@ class _Investigation(Careful):
         digest: bytes,
         reset: Callable[[], Attributes],
         snapshot: Snapshot,
+        emitted: list[object],
     ) -> bool:
         """Return whether everything came back, and tell of what did not."""
         if subject.examine() != digest:
             was = before()
             now = subject.attributes()
             changes = self._ledger.changes(subject, was, now, reset())
+            state = [change for change in changes if not subject.field(self._ledger.attribute(change)).output]
+            if emitted and self._checks.silent and not state:
+                return True  # the lines alone, and it was the load that drove them
+            changes = state or changes  # lines follow from what was lost
             for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot, len(now)):
                 self._ledger.add(divergence)
             self._put_right(was, changes)
@@ -339,7 +344,7 @@ class _Investigation(Careful):
         self, oracle: Oracle, changes: Sequence[FieldChange], subject: Target, snapshot: Snapshot, count: int
     ) -> list[Divergence]:
         """Return a divergence for each field that a load did not bring back, of so many."""
-        resaved, equal = self._try_save(subject), count - len(changes)
+        resaved, equal = self._try_save(subject), max(0, count - len(changes))
         saved = Saved(subject.saved_fields(snapshot, whole=True))
         return [
             self._ledger.divergence(
@@ -359,7 +364,7 @@ class _Investigation(Careful):
     def _try_save(self, subject: Target) -> bytes:
         try:
             return subject.save().data
-        except Exception:  # the state is known to be wrong here; naming it goes on without the bytes
+        except (Exception, SystemExit):  # the state is known to be wrong here; naming it goes on without the bytes
             return b""
 
     def _suspect(self, subject: Target, twin: Target) -> None:

@@ -13,7 +13,7 @@ from stressor.loop.finding import Divergence, Oracle
 from stressor.loop.ledger import Attributes
 from stressor.loop.target import DiedOfSavingError, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, Step, Trace
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.live import same, without_indexes
 
 __all__ = ["Standstill", "stand_still"]
@@ -54,7 +54,7 @@ def stand_still(
     except TargetError:
         subject.close()
         raise
-    except (Exception, Hung):  # earlier than it was found: there is nothing to stand before
+    except RAISED:  # earlier than it was found: there is nothing to stand before
         subject.close()
         return None
     finally:
@@ -78,7 +78,7 @@ class _Run:
             before, after = self._part(last, was)
         except TargetError:
             raise
-        except (Exception, Hung) as error:
+        except RAISED as error:
             return Standstill(self._subject, was, self._state_after(error, was), error)
         return Standstill(self._subject, before, after)
 

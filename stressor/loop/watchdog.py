@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-__all__ = ["Hung", "Watchdog"]
+__all__ = ["RAISED", "Hung", "Watchdog", "drops_exceptions"]
 
 
 _KNOWN: Final = 0.25
@@ -17,6 +18,10 @@ _KNOWN: Final = 0.25
 
 class Hung(BaseException):
     """A device did not return in time. Not an `Exception`, so that no device swallows it by chance."""
+
+
+RAISED: Final = (Exception, SystemExit, Hung)
+"""What device code may end in: to leave by `sys.exit` would end the whole run, and with the code of a green one."""
 
 
 class Watchdog:
@@ -74,7 +79,7 @@ class Watchdog:
 
     def _look(self, _signal: int, frame: FrameType | None) -> None:
         if self.inside and self.beats == self._seen:
-            if _is_tracing(frame):
+            if _is_tracing(frame) or drops_exceptions(frame):
                 signal.setitimer(signal.ITIMER_REAL, 0.001, self.seconds)  # look again in a moment
                 return
             if _is_debugged(frame):
@@ -84,6 +89,17 @@ class Watchdog:
             self.hung = True
             raise Hung(f"did not return within {self.seconds:g} s")
         self._seen = self.beats
+
+
+def drops_exceptions(frame: FrameType | None) -> bool:
+    """Return whether what is raised in a frame would only be printed: in a callback of the garbage collector (Hypothesis has
+    one), or in a finalizer."""
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    while frame is not None:
+        if frame.f_code in callbacks or frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_tracing(frame: FrameType | None) -> bool:

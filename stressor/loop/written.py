@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Step
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.live import same
 
 __all__ = ["last_written"]
@@ -42,7 +42,7 @@ def last_written(
             now = target.value(attribute)
             if not same(now, value):
                 found, value = index, now
-    except (Exception, Hung):  # only a nicety in a report: never worth failing for
+    except RAISED:  # only a nicety in a report: never worth failing for
         return None
     finally:
         watchdog.inside = False

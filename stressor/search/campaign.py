@@ -17,7 +17,7 @@ from stressor.loop.gate import examined, not_repeated, run_alone
 from stressor.loop.investigate import investigate
 from stressor.loop.target import StillbornError, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Hung, Watchdog
 from stressor.loop.written import last_written
 from stressor.search.engine import engine_for
 from stressor.search.plan import EngineName, Plan
@@ -250,7 +250,7 @@ class Campaign:
 
     def _record(
         self, batches: Sequence[Sequence[Operation]], *, unseen: bool
-    ) -> tuple[Recording, Exception | Hung | None]:
+    ) -> tuple[Recording, BaseException | None]:
         """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
         twin.hidden, twin.repairs = self._checks.hidden, self._repairs
@@ -259,7 +259,7 @@ class Campaign:
             record(twin, batches, self._watchdog, recording, unseen=unseen)
         except TargetError:
             raise
-        except (Exception, Hung) as raised:
+        except RAISED as raised:
             return recording, raised
         finally:
             twin.close()

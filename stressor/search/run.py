@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from time import monotonic
 
 from stressor import __version__
@@ -22,7 +23,7 @@ from stressor.loop.finding import Oracle
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.plan import EngineName
 from stressor.search.regressions import Promoted, replay_promoted
@@ -30,6 +31,11 @@ from stressor.search.regressions import Promoted, replay_promoted
 __all__ = ["run"]
 
 _PROGRESS = 0.2  # seconds between two Progress events
+_GRACE = 2.0  # seconds beyond its time for which the last finding is still made smaller
+
+
+def _is_over(stop: Callable[[], bool], deadline: float | None) -> bool:
+    return stop() or (deadline is not None and monotonic() >= deadline)
 
 
 def run(
@@ -92,6 +98,7 @@ def run(
                 campaign = Campaign(
                     target, seed=seed, oracles=chosen, reset_modes=possible,
                     watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
+                    stop=partial(_is_over, stop, None if deadline is None else deadline + _GRACE),
                 )
                 notes = target.notes
             verdicts, known = replay_promoted(target, promoted, chosen, batch_timeout, stop)
@@ -128,7 +135,7 @@ def run(
             broken.append(target.name)
             yield TargetBroke(target.name, str(error))
             continue
-        except (Exception, Hung) as error:  # a fault of ours or of the device's class: the other targets still run
+        except RAISED as error:  # a fault of ours or of the device's class: the other targets still run
             broken.append(target.name)
             yield TargetBroke(target.name, f"{type(error).__name__}: {error}")
             continue

@@ -64,7 +64,7 @@ def shrink_on(
     if used is None:
         return shrink(trace, tries, budget, target.parts)
     with closing(used):
-        return shrink_by_tries(trace, partial(tries, among=used), fails, budget, target.parts)
+        return shrink_by_tries(trace, partial(tries, among=used), fails, budget, target.parts, stop)
 
 
 def shrink_by_tries(
@@ -73,6 +73,7 @@ def shrink_by_tries(
     fails: Callable[[Trace], bool],
     budget: int = 2_000,
     parts: Callable[[Operation], Sequence[Operation]] = lambda operation: (),
+    stop: Callable[[], bool] = lambda: False,
 ) -> Trace:
     """Shrink as `shrink` does, where `tries` is a cheaper `fails` that can be wrong, both ways.
 
@@ -80,7 +81,7 @@ def shrink_by_tries(
     nothing, each step on the way. Where `tries` says no and is wrong, it is less than minimal.
     """
     if not tries(trace):
-        return shrink(trace, fails, budget, parts)
+        return shrink(trace, lambda candidate: not stop() and fails(candidate), budget, parts)
     smaller = shrink(trace, tries, budget, parts)
     if smaller == trace or fails(smaller):
         return smaller

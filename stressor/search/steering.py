@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 from stressor.errors import TargetError
 from stressor.loop.target import Target, TargetType
 from stressor.loop.trace import Operation, ResetMode
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.search.plan import Plan
 from stressor.search.seeded import Draft, SeededEngine
 
@@ -181,7 +181,7 @@ class SteeredEngine:
                 passed.append(_Point(at, len(values), moved))
         except TargetError:
             raise
-        except (Exception, Hung):
+        except RAISED:
             return None
         finally:
             watchdog.inside = False

@@ -120,3 +120,18 @@ def test_somebody_at_the_prompt_of_a_debugger_may_take_his_time() -> None:
 def test_without_a_debugger_the_same_is_a_hang() -> None:
     with pytest.raises(Hung), inside_a_device(1000.0).watching():
         Reader().readline()
+
+
+def test_a_finalizer_is_not_interrupted_where_the_exception_would_be_lost() -> None:
+    class Slow:
+        def __del__(self) -> None:
+            begin = time.monotonic()
+            while time.monotonic() < begin + 0.2:
+                pass
+
+    def finalizing() -> None:
+        Slow()
+        for_ever()
+
+    with pytest.raises(Hung), inside_a_device(0.05).watching():
+        finalizing()

@@ -183,7 +183,7 @@ def test_a_single_reset_mode_is_enough_to_run(mode: ResetMode) -> None:
 
 def test_a_target_that_breaks_ends_alone() -> None:
     broken = model(Counter)
-    object.__setattr__(broken, "operations", ())
+    object.__setattr__(broken, "operations", ("nonsense",))
     happened = list(
         run(
             [broken, model(Forgetful)], seed=1, cycles=200, seconds=None, oracles=list(Oracle),

@@ -113,3 +113,10 @@ def test_what_does_as_well_behind_a_cycle_takes_the_place_of_what_is_there() -> 
         return push(1) in trace[:cycle] and push(2) in trace and len(trace) > cycle + 1
 
     assert shrink((push(1), push(2), FRESH, push(3)), fails) == (push(1), FRESH, push(2))
+
+
+def test_who_asks_to_stop_is_not_kept_waiting_where_tries_see_nothing() -> None:
+    tries, fails = needs(push(1000)), needs(push(41), FRESH)
+
+    assert shrink_by_tries(LONG, tries, fails, stop=lambda: fails.asked >= 3) != (push(41), FRESH)
+    assert fails.asked == 3

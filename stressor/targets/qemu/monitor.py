@@ -47,7 +47,7 @@ class Monitor:
         try:
             self._run(self._client.connect(end), "the greeting", starting)
         except BaseException:
-            self._loop.close()
+            self._end()
             raise
 
     def execute(self, command: str, **arguments: object) -> Any:
@@ -96,11 +96,14 @@ class Monitor:
         except (MonitorError, CommandError):
             pass
         finally:
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-            self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            self._end()
+
+    def _end(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
 
     def _run(self, action: Coroutine[Any, Any, T], what: str, seconds: float | None = None) -> T:
         task = self._loop.create_task(action)
@@ -114,6 +117,10 @@ class Monitor:
             raise MonitorSilent(f"no answer to {what} within {seconds:g} s") from error
         except (QMPError, OSError, EOFError) as error:
             raise MonitorError(f"the connection broke at {what}") from error
+        except BaseException:  # Ctrl-C, or the watchdog: nobody is to wait for this answer
+            task.cancel()
+            self._loop.run_until_complete(asyncio.wait((task,), timeout=1.0))
+            raise
         finally:
             late.cancel()
 
