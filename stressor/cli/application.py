@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ def stressor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code, see `ExitCode`. Errors are one line on stderr."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - one that is closed: there is nobody to tell
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a report in any encoding beats none
@@ -92,13 +95,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StressorError as error:
         print_error(error, verbose=session.verbose)
         return _code_of(error)
-    except Exception as error:
-        print_error(error, verbose=session.verbose)
-        if not session.verbose:
-            sys.stderr.write(
-                f"this is a fault of Stressor ({type(error).__name__}); -v prints where\n"
-            )
+    except SystemExit as error:
+        print_error(f"a device called sys.exit({error.code!r}), and nothing was left to be told; correct it, or leave it out")
         return ExitCode.BROKEN
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            return _fault(error, session)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_error(f"standard output: {error.strerror}; make room, or send it elsewhere")
+        return ExitCode.BROKEN
+    except Exception as error:
+        return _fault(error, session)
+
+
+def _fault(error: Exception, session: Session) -> ExitCode:
+    print_error(error, verbose=session.verbose)
+    if not session.verbose:
+        sys.stderr.write(f"this is a fault of Stressor ({type(error).__name__}); -v prints where\n")
+    return ExitCode.BROKEN
 
 
 def _code_of(error: StressorError) -> ExitCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from stressor.cli.common import Session, configured, print_error, profile_option
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.interruption import Interruption
 from stressor.errors import StressorError, UsageError
+from stressor.loop.plain import section_of
 
 __all__ = ["audit"]
 
@@ -78,6 +80,7 @@ def audit(
     files = [Path(equivalent)] if equivalent is not None else _beside(configuration.targets)
     entries = [entry for file in files for entry in read_equivalents(file)]
     everything: list[Outcome] = []
+    seen: set[str] = set()
     broken = interrupted = False
     with Interruption() as interruption:
         for target in find_models(_narrowed(configuration.targets, sections)):
@@ -96,7 +99,7 @@ def audit(
                 for event in outcomes_of(
                     target, hunter, equivalents=entries,
                     losses=[Loss(loss) for loss in losses] or tuple(Loss),
-                    chosen=lambda mutant: _within(mutant.field, sections),
+                    chosen=lambda mutant: _within(mutant.field, sections, seen),
                 ):  # fmt: skip
                     if isinstance(event, Audit):
                         begun = event
@@ -111,6 +114,8 @@ def audit(
                 click.echo("\n".join(audit_lines(begun, own, whole=session.verbose)) + "\n")
             everything += own
         interrupted = interruption.requested()
+    if sections and seen and not any(_within(field, sections, set()) for field in seen):
+        raise UsageError(f"no section is called {' or '.join(sections)}; there are {', '.join(sorted(seen)[:12])}")
     click.echo(verdict(everything))
     lost, noticed, _ = counts(everything)
     if interrupted:
@@ -130,8 +135,14 @@ def _beside(targets: Sequence[str]) -> list[Path]:
     return list({file.resolve(): file for file in files if file.is_file()}.values())
 
 
-def _within(field: str, sections: Sequence[str]) -> bool:
-    return not sections or any(field.startswith((f"{name}/", f"{name}.")) for name in sections)
+def _within(field: str, sections: Sequence[str], seen: set[str]) -> bool:
+    """Return whether a field's section is asked for: by its name, with the instance or without, with the address that
+    QEMU puts in front or without. All that there are go into `seen`."""
+    section = section_of(field)
+    seen.add(section)
+    address, _, short = section.rpartition("/")[0].rpartition("/")
+    names = {section, f"{address}/{short}" if address else short, short, section.removeprefix(f"{address}/")}
+    return not sections or any(fnmatchcase(name, pattern) for name in names for pattern in sections)
 
 
 def _narrowed(targets: Sequence[str], sections: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import click
 
 from stressor.cli.common import use_live, verbose_option
 from stressor.cli.exit_code import ExitCode
-from stressor.errors import UsageError
+from stressor.errors import StreamError, UsageError
 from stressor.report.inspection import comparison_text, stream_text
 from stressor.report.inspection_json import comparison_json, stream_json
 from stressor.report.reading import ReadingBar
@@ -75,6 +75,8 @@ def _read(name: str, snapshot: str | None) -> Stream:
             snapshot=snapshot,
             progress=None if bar is None else bar.show,
         )
+    except StreamError as error:
+        raise StreamError(f"{name}: {error.path}", error.offset, error.problem) from error
     finally:
         if bar is not None:
             bar.stop()

@@ -37,7 +37,8 @@ class _Given(NamedTuple):
         try:
             return self.key.parse(self.value)
         except ValueError as error:
-            raise UsageError(f"{self.where}: {error}, not {self.value!r}") from None
+            given = "" if "there is no" in str(error) else f", not {self.value!r}"
+            raise UsageError(f"{self.where}: {error}{given}") from None
 
 
 def load(

@@ -164,6 +164,8 @@ def decode(data: bytes, file: str) -> Finding:
             raise ValueError(f"there is no format {version}")
         record = msgspec.json.decode(data, type=Record)
         finding = finding_of(record)
+        if finding.divergence.step and not finding.trace:
+            raise ValueError(f"it diverges at step {finding.divergence.step + 1}, and its trace has none")
         if finding.id != record.id:
             raise ValueError(f"its id is {record.id}, but what it says is {finding.id}")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

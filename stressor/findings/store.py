@@ -95,7 +95,11 @@ class Store:
 
 def write_atomically(file: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all; its folder is made. Raises OSError, and then what was there
-    before is intact."""
+    before is intact. A link stays one, and what is no file (`/dev/stdout`) is written to as it is."""
+    file = Path(os.path.realpath(file))
+    if file.exists() and not file.is_file():
+        file.write_bytes(data)
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=file.parent)
     try:

@@ -35,6 +35,9 @@ FINDING = Finding(
     ),
     trace=(
 {trace}    ),
+    cycle={cycle},
+    cycles={cycles},
+    found_in={found_in},
 )
 
 
@@ -43,7 +46,7 @@ def {test}() -> None:
     divergence = replay(FINDING, model)
     if divergence is not None:
         now = dataclasses.replace(FINDING, divergence=divergence)
-        pytest.fail("\\n" + failure_block(now, model.operations), pytrace=False)
+        pytest.fail(f"{{FINDING.id}} diverges\\n{{failure_block(now, model.operations)}}", pytrace=False)
 '''
 
 
@@ -73,6 +76,9 @@ def standalone(finding: Finding, block: str) -> str:
         after=_literal(divergence.first.after),
         step=divergence.step,
         trace="".join(f"        {_step(step)},\n" for step in finding.trace),
+        cycle=finding.cycle,
+        cycles=finding.cycles,
+        found_in=finding.found_in,
         test="test_" + finding.id.lower().replace("-", "_"),
     )
 

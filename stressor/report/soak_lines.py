@@ -128,6 +128,9 @@ def _closing(event: SoakFinished, unsuitable: Counter[str]) -> str:
         if found:
             label = f"{counted(len(found), word + ' finding')}: "
             lines.append(label + listed(list(found), len(label), _NAMED))
+    if event.elsewhere:
+        label = f"{counted(len(event.elsewhere), 'open finding')} of targets that are not in this soak: "
+        lines.append(label + listed(list(event.elsewhere), len(label), _NAMED))
     if unsuitable:
         label = f"{counted(unsuitable.total(), 'target')} cannot be stressed: "
         lines.append(label + listed([f"{count} {clean(reason)}" for reason, count in unsuitable.most_common()], len(label)))

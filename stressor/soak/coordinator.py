@@ -143,6 +143,9 @@ class Soak:
             targets=[(target.name, target.specification) for target in targets],
             resumes=resumes,
         )
+        self._elsewhere: Final = tuple(
+            identity for identity in journal.left_open(self._targets) if identity not in accepted
+        )
         self._ordinals: Final = {name: journal.ordinals(name) for name in self._targets}
         self._standing: Final = Standing(list(self._targets), journal.coverage(), accepted)
 
@@ -171,7 +174,9 @@ class Soak:
             end, self._problem = SessionEnd.BROKE, str(error)
             with suppress(RecordError, TargetError):
                 self._journal.end(end, self._columns())
-        yield self._standing.finished(end, self._elapsed(), len(self._running), self._problem)
+        yield replace(
+            self._standing.finished(end, self._elapsed(), len(self._running), self._problem), elsewhere=self._elsewhere
+        )
 
     def progress(self) -> SoakProgress:
         """Return how it is going."""

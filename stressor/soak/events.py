@@ -81,7 +81,8 @@ class SoakFinished:
     in this session, or replayed and failed, and that nobody accepted; `new` those of them that no
     earlier soak had. `known` were accepted and seen, `gone` do not fail any more. `problem` says why it
     broke. `broken` are the targets whose last job came to nothing. `cut` jobs were still running some seconds after the
-    end, and came to nothing; they are done when the soak goes on.
+    end, and came to nothing; they are done when the soak goes on. `elsewhere` are open findings in the journal whose
+    targets are not in this session: nobody looked at them.
     """
 
     end: SessionEnd
@@ -97,6 +98,7 @@ class SoakFinished:
     broken: tuple[str, ...] = ()
     problem: str = ""
     cut: int = 0
+    elsewhere: tuple[str, ...] = ()
 
 
 SoakEvent: TypeAlias = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -227,6 +227,16 @@ class Journal:
                 (target,),
             ).fetchall()
         return [_with_attribute(decode(record, str(self.file)), attribute) for record, attribute in rows]
+
+    def left_open(self, targets: Collection[str]) -> list[str]:
+        """Return the ids of findings of other targets than these, but those that were gone when last replayed."""
+        with self._explained():
+            rows = self._database.execute(
+                "SELECT findings.id, name, (SELECT what FROM sightings WHERE finding = findings.id AND what != ?"
+                " ORDER BY number DESC LIMIT 1) FROM findings JOIN targets ON targets.number = target ORDER BY findings.number",
+                (Verdict.ERROR,),
+            ).fetchall()
+        return [identity for identity, name, last in rows if name not in targets and last != Verdict.FIXED]
 
     def coverage(self) -> dict[str, tuple[int, int]]:
         """Return by target how many of its fields were seen, and how many there are."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from stressor.soak.chronicle import Acceptance
 
 __all__ = ["accept", "read_known"]
 
+_ID: Final = re.compile(r"F-[0-9a-f]{8}")
 _KEYS: Final = {"reason", "date", "target", "field"}
 
 
@@ -43,11 +45,14 @@ def read_known(file: Path) -> dict[str, Acceptance]:
 
 
 def _acceptance(file: Path, name: str, table: object) -> Acceptance:
-    if not name.startswith("F-") or not isinstance(table, Mapping):
-        raise UsageError(f"{file}: {name} is no finding; write a table [F-...] for each")
+    if not _ID.fullmatch(name) or not isinstance(table, Mapping):
+        raise UsageError(f"{file}: {name} is no finding's whole id; write a table for each, such as [F-7c1e04ab]")
     unknown = sorted(set(table) - _KEYS)
     if unknown:
         raise UsageError(f"{file}: [{name}] has no key {unknown[0]!r}; its keys are reason, date, target, field")
+    for key in ("target", "field"):
+        if not isinstance(table.get(key, ""), str):
+            raise UsageError(f'{file}: [{name}] has a {key} that is no text; write {key} = "..."')
     reason, date = table.get("reason"), table.get("date")
     if not isinstance(reason, str) or not reason.strip():
         raise UsageError(f'{file}: [{name}] says no reason; write reason = "..."')

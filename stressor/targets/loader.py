@@ -117,7 +117,7 @@ def _models(
     if not found:
         raise NoDeviceError(
             f"no device in {path_text}; a device is a subclass of stressor.device.Device with a "
-            "state description, or the result of stressor.targets.adapter.adapt"
+            "state description, or the result of stressor.adapt"
         )
 
 
@@ -172,7 +172,7 @@ def _member(module: ModuleType, name: str, where: str) -> object:
     if member is not None:
         raise UsageError(
             f"{name} in {where} is no device; derive it from stressor.device.Device, or wrap it with "
-            "stressor.targets.adapter.adapt"
+            "stressor.adapt"
         )
     devices = list(_devices(module))
     known = f"; there are {', '.join(devices)}" if devices else ""
@@ -187,7 +187,7 @@ def _model(member: object, specification: str, stem: str, module: ModuleType) ->
         return model_of(member, specification, _name(stem, member.__name__))
     except UsageError as error:
         raise UsageError(f"{specification}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = _place(error, Path(module.__file__ or ""), specification.partition(":")[0])
         raise TargetError(
             f"{place or specification + ': '}a new device cannot be made: "

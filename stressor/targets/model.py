@@ -127,6 +127,8 @@ def model_of(cls: type[Device], specification: str, name: str) -> Model:
     try:
         sample = cls()
     except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # not the call itself: something in it
         raise DescriptionError(
             cls.__name__, "__init__", f"it cannot be made without arguments ({error})",
             "give every argument a default, or stress a subclass that does",

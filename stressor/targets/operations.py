@@ -79,6 +79,12 @@ def _region(
             cls.__name__, region.name, "the region has no handlers",
             f"decorate methods with @{region.name}.on_read and @{region.name}.on_write",
         )
+    for missing in (region.reader, region.writer):
+        if missing is not None and not hasattr(cls, missing):
+            raise DescriptionError(
+                cls.__name__, region.name, f"its handler {missing}() belongs to a subclass, which has decorated it on this class' region",
+                f"override the method that {region.name} had here, or declare a region of the subclass' own",
+            )
     for width in region.widths:
         offsets = range(0, region.size - width + 1, width)
         if region.registers:

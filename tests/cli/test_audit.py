@@ -42,7 +42,7 @@ def test_a_section_chooses_what_is_lost(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_nothing_lost_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "devices/i8259.py::I8259", "--section", "serial"]) == 4
+    assert main(["audit", "devices/i8259.py::I8259", "--loss", "never needed"]) == 4
 
 
 @pytest.mark.slow
@@ -55,3 +55,10 @@ def test_fields_of_a_real_qemu_device_are_lost_in_its_stream() -> None:
 
     assert done.returncode == 0, done.stderr
     assert "noticed        at reset 0000:00:02.0/i6300esb_wdt/0.dev.config[]" in done.stdout
+
+
+def test_a_section_that_is_not_there_is_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["audit", "devices/i8259.py::I8259Pair", "--loss", "dropped", "--cycles", "20", "--section", "nope"])
+
+    assert code == 2
+    assert "no section is called nope; there are i8259/0, i8259/1" in capsys.readouterr().err

@@ -169,7 +169,9 @@ def test_text_from_a_dump_cannot_steer_the_terminal(command: CommandLine) -> Non
     assert r"\x1b[4J" in result.out
 
 
-def test_a_dump_without_devices_is_clean(command: CommandLine) -> None:
+def test_a_dump_without_devices_shows_nothing(command: CommandLine) -> None:
     Path("empty.json").write_bytes(encode_dump(Dump("", {})))
 
-    assert command("check", "empty.json", "empty.json").code == 0
+    result = command("check", "empty.json", "empty.json")
+
+    assert (result.code, "empty.json: holds no device" in result.errors) == (3, True)

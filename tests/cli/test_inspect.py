@@ -236,3 +236,11 @@ def test_a_bar_shows_how_far_a_large_file_is_read(
     assert terminal.getvalue() == ""
     assert main(["inspect", "large.mig"]) == 0
     assert "large.mig" in terminal.getvalue()
+
+
+def test_of_two_files_the_damaged_one_is_named(streams: CommandLine) -> None:
+    (streams.folder / "cut.mig").write_bytes((streams.folder / "before.mig").read_bytes()[:-100])
+
+    result = streams("inspect", "before.mig", "cut.mig")
+
+    assert (result.code, result.errors.startswith("stressor: error: cut.mig: ")) == (3, True)

@@ -140,3 +140,16 @@ def test_an_unknown_verb_is_one_line(command: CommandLine) -> None:
     assert code == 2
     assert errors.startswith("stressor: error: No such command 'rum'")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(("stdout", "code", "message"), [("/dev/full", 3, "standard output: No space left"), (None, 0, "")])
+def test_an_output_that_is_full_or_closed_is_not_our_fault(
+    command: CommandLine, stdout: str | None, code: int, message: str
+) -> None:
+    redirected = ">&-" if stdout is None else f">{stdout}"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m stressor list {redirected}', sys.executable],
+        cwd=command.folder, env=command.environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, message in done.stderr, "fault of Stressor" in done.stderr) == (code, True, False)

@@ -51,6 +51,13 @@ divergences = st.builds(
     snapshot_before=st.binary(),
     snapshot_after=st.binary(),
 )
+
+
+def _within(finding: Finding) -> Divergence:
+    """Return its divergence at a step that the trace has."""
+    return dataclasses.replace(finding.divergence, step=finding.divergence.step % max(1, len(finding.trace)))
+
+
 findings = st.builds(
     Finding,
     target=texts,
@@ -62,7 +69,7 @@ findings = st.builds(
     cycles=counts,
     seconds=st.floats(0, 1e6),
     found_in=counts,
-)
+).map(lambda found: dataclasses.replace(found, divergence=_within(found)))
 
 
 @given(findings)
@@ -163,3 +170,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_published_schema_is_current() -> None:
     assert_current("finding.schema.json", schema())
+
+
+def test_a_finding_with_nothing_to_run_is_none() -> None:
+    cut = dataclasses.replace(FORGOTTEN_FIFO, trace=())
+
+    with pytest.raises(RecordError, match=r"not a finding: it diverges at step 3, and its trace has none"):
+        decode(encode(cut), "f.json")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from stressor.errors import RecordError, UsageError
 from stressor.findings.record import read
-from stressor.findings.store import Store
+from stressor.findings.store import Store, write_atomically
 from stressor.loop.finding import Finding
 from tests.findings.samples import FORGOTTEN_FIFO, LOST_INTERRUPT
 
@@ -126,3 +127,18 @@ def test_a_removed_finding_is_gone(tmp_path: Path) -> None:
     store.remove(FORGOTTEN_FIFO)
 
     assert store.all() == []
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "real")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    for file in (link, pipe):
+        write_atomically(file, b"data")
+
+    assert link.is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"data"
+    assert (os.read(reader, 9), pipe.is_fifo()) == (b"data", True)
+    os.close(reader)

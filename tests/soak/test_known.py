@@ -60,11 +60,14 @@ def test_names_from_a_target_may_hold_anything(file: Path) -> None:
     ("text", "message"),
     [
         ("[F-1\n", "known.toml: .*; correct the file"),
-        ("[findings]\n", r"findings is no finding; write a table \[F-...\] for each"),
-        ('[F-1]\nreason = ""\ndate = 2026-01-01\n', r'says no reason; write reason = "..."'),
-        ('[F-1]\nreason = "x"\n', "says no date; write date = "),
-        ('[F-1]\nreason = "x"\ndate = "soon"\n', "says no date; write date = "),
-        ('[F-1]\nresaon = "x"\n', "has no key 'resaon'; its keys are reason, date, target, field"),
+        ("[findings]\n", r"findings is no finding's whole id; write a table for each, such as \[F-7c1e04ab\]"),
+        ("[F-7c1e]\n", "F-7c1e is no finding's whole id"),
+        ("[F-7C1E04AB]\n", "F-7C1E04AB is no finding's whole id"),
+        ('[F-00000001]\ntarget = 5\n', r'\[F-00000001\] has a target that is no text; write target = "..."'),
+        ('[F-00000001]\nreason = ""\ndate = 2026-01-01\n', r'says no reason; write reason = "..."'),
+        ('[F-00000001]\nreason = "x"\n', "says no date; write date = "),
+        ('[F-00000001]\nreason = "x"\ndate = "soon"\n', "says no date; write date = "),
+        ('[F-00000001]\nresaon = "x"\n', "has no key 'resaon'; its keys are reason, date, target, field"),
     ],
 )
 def test_what_is_wrong_is_told(file: Path, text: str, message: str) -> None:

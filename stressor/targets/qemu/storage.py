@@ -42,21 +42,30 @@ def new_folder() -> Path:
     Those that a killed process of ours left behind are removed. Raises OSError.
     """
     remove_left()
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_place()))
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{_numbered_by()}-", dir=_place()))
 
 
 def remove_left(own: bool = False) -> None:
     """Remove the folders that killed processes of ours left behind; with `own` those of this process too, which is
     about to end."""
     for left in _place().glob(f"{_PREFIX}*"):
-        number = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if number.isdigit() and (not _lives(int(number)) or (own and int(number) == os.getpid())):
+        number, _, rest = left.name.removeprefix(_PREFIX).partition("-")
+        if rest.partition("-")[0] == _numbered_by() and number.isdigit() and (not _lives(int(number)) or (own and int(number) == os.getpid())):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _place() -> Path:
     shared = Path("/dev/shm")
     return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+
+
+@cache
+def _numbered_by() -> str:
+    """Return what the numbers of processes are good for: containers may share memory-backed storage, and not the numbers."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return "0"
 
 
 def _lives(process: int) -> bool:

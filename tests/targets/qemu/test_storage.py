@@ -52,13 +52,15 @@ def test_what_is_too_long_for_the_slot_is_refused(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_behind_is_removed() -> None:
     kept = new_folder()
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    left = kept.parent / f"{storage._PREFIX}{int(dead.stdout)}-x"
+    left = kept.parent / f"{storage._PREFIX}{int(dead.stdout)}-{storage._numbered_by()}-x"
+    elsewhere = kept.parent / f"{storage._PREFIX}{int(dead.stdout)}-1-x"  # of a container that numbers processes anew
     left.mkdir()
+    elsewhere.mkdir()
 
     another = new_folder()
 
     assert not left.exists()
     assert kept.exists()
     assert kept.name.startswith(f"{storage._PREFIX}{os.getpid()}-")
-    for folder in (kept, another):
+    for folder in (kept, another, elsewhere):
         folder.rmdir()
