@@ -56,7 +56,10 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return ()
+        return tuple(
+            f"{path} is a {kind}, which cannot be looked into: what it alone holds is not compared"
+            for path, kind in self.binding.live.opaque(self.binding.create())
+        )
 
     @property
     def walks(self) -> bool:

@@ -8,9 +8,11 @@ import random
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from functools import lru_cache, partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from hashlib import blake2b
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 from stressor.vmstate.values import Values, without_indexes
@@ -23,6 +25,7 @@ __all__ = [
     "covering",
     "is_frozen",
     "member_names",
+    "opaque",
     "pieces",
     "put",
     "slots_of",
@@ -33,6 +36,8 @@ __all__ = [
 
 SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
 _ENDS: Final = re.compile(r"[.\[]|$")
+_HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # flags of types, see Include/object.h: classes in Python have the first, and not the second
+_LARGE: Final = 256  # bytes of a buffer that are not shown, but what tells of them
 _WAYS: Final[dict[str, tuple[type, ...]]] = {
     "named": (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType),
     "buffer": (bytearray, memoryview),
@@ -126,8 +131,25 @@ def summary(value: Any) -> Any:
         return repr(value.getstate())
     if isinstance(value, ModuleType):
         return value.__name__
+    with suppress(TypeError, ValueError, BufferError):
+        buffer = memoryview(value)  # an array of any library, a ctypes structure
+        text = repr(value) if buffer.nbytes <= _LARGE else ""
+        if not text or " at 0x" in text:
+            data = buffer.tobytes()
+            shown = data.hex() if len(data) <= _LARGE else f"{len(data)} bytes, {blake2b(data, digest_size=8).hexdigest()}"
+            return f"{type(value).__name__}({shown})"
+        return text
     text = repr(value)
     return None if " at 0x" in text else text
+
+
+def opaque(root: object, skip: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path and the class of each object that cannot be looked into: a file, a generator."""
+    for path, holder, key, value in pieces(root, skip):
+        if value is None:
+            found = holder[key] if isinstance(holder, list | tuple | deque | dict) else getattr(holder, key, None)
+            if found is not None and type(found) is not object and way_of(type(found)) == "whole":
+                yield path, type(found).__name__
 
 
 def covered(path: str, names: frozenset[str]) -> bool:
@@ -222,8 +244,15 @@ def _way_of(cls: type) -> str:
     for way, bases in _WAYS.items():
         if issubclass(cls, bases):
             return way
+    if cls is not SimpleNamespace and (_is_builtin(cls) or any(base.__module__ == "_ctypes" for base in cls.__mro__)):
+        return "whole"  # its state is in no attribute
     members = cls.__dictoffset__ or any("__slots__" in vars(base) for base in cls.__mro__)
     return "members" if members else "whole"
+
+
+def _is_builtin(cls: type) -> bool:
+    """Return whether a class is written in C."""
+    return not cls.__flags__ & _HEAP or bool(cls.__flags__ & _IMMUTABLE)
 
 
 way_of: Callable[[type], str] = lru_cache(maxsize=1024)(_way_of)

@@ -26,6 +26,7 @@ from stressor.vmstate.graph import (
     Summary,
     copied,
     covered,
+    opaque,
     pieces,
     put,
     values,
@@ -101,6 +102,10 @@ class LiveState:
         """Return each value by its path, in the order of definition; slow, for reports."""
         skip = frozenset() if unsaved else self.unsaved
         return values(root, skip)
+
+    def opaque(self, root: object) -> list[tuple[str, str]]:
+        """Return the path and the class of what cannot be looked into, and so counts in no digest."""
+        return [*opaque(root, self.unsaved)]
 
     def value(self, root: object, path: str) -> object:
         """Return what `attributes` has at one path, None when there is nothing; fast."""

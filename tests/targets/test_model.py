@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
 import pytest
@@ -149,3 +150,15 @@ def test_a_rule_about_the_elements_of_an_array_is_an_invariant() -> None:
     target.device.rows[1].x = 9
 
     assert (model.invariants, target.broken()) == (True, "small")
+
+
+def test_what_cannot_be_looked_into_is_a_note() -> None:
+    class Filed(Counter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.log = io.BytesIO()
+
+    assert model_of(Counter, "counter", "counter").notes == ()
+    assert model_of(Filed, "filed", "filed").notes == (
+        "log is a BytesIO, which cannot be looked into: what it alone holds is not compared",
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
+import io
+import itertools
 from array import array
 from collections import defaultdict, deque
 from copy import copy
@@ -355,3 +358,27 @@ def test_objects_too_deep_to_walk_say_what_to_do() -> None:
 
     with pytest.raises(TargetError, match=r"Box: its objects hang one below another, hundreds deep .* list or a deque"):
         LiveState().digest(box)
+
+
+class Bits(ctypes.Structure):
+    _fields_ = (("low", ctypes.c_uint8),)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Bits(1), Bits(2)),
+        (array("H", range(500)), array("H", [*range(499), 0])),
+        (itertools.count(1), itertools.count(2)),
+    ],
+)
+def test_what_has_its_state_in_no_attribute_counts_as_far_as_it_shows(one: object, other: object) -> None:
+    live = LiveState()
+
+    assert live.digest(Box(a=one)) != live.digest(Box(a=other))
+
+
+def test_what_cannot_be_looked_into_is_named() -> None:
+    box = Box(file=io.BytesIO(), part=Box(steps=[(step for step in "ab")]), lock=None, marker=object(), cache=io.StringIO(), wire=Wire())
+
+    assert LiveState({"cache"}).opaque(box) == [("file", "BytesIO"), ("part.steps[0]", "generator")]
