@@ -281,18 +281,17 @@ class _Investigation(Careful):
             saved = Saved(subject.saved_fields(snapshot, whole=True))
             field = saved.get(error.path)
             changes = [FieldChange(error.path, field.value if field else ABSENT, ABSENT)]
-            detail = error.problem
+            cause, labels, detail = Cause.REJECTED, ("saved", "loaded"), error.problem
             if field is None and self._type.walks and subject.examine() != cleared:
                 # a rule or a hook refused what had been assigned: what of that is wrong is to blame
                 lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
                 lost = [change for change in lost if change.path.startswith(f"{error.path}.")]
-                for _, why, change in islice(causes(subject, lost, saved, self._ledger), 1):
+                for cause, why, change in islice(causes(subject, lost, saved, self._ledger), 1):
                     changes = [change, *(other for other in lost if other is not change)]
-                    detail = f"{why}; {error.problem}"
+                    labels, detail = ("before save", "after load"), f"{why}; {error.problem}"
             self._ledger.add(
                 self._ledger.divergence(
-                    Oracle.LOAD_RESTORES, Cause.REJECTED, changes, subject, labels=("saved", "loaded"),
-                    detail=detail, before=snapshot.data,
+                    Oracle.LOAD_RESTORES, cause, changes, subject, labels=labels, detail=detail, before=snapshot.data,
                 )
             )  # fmt: skip
             raise Stop from None

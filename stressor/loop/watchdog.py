@@ -14,6 +14,7 @@ __all__ = ["RAISED", "Hung", "Watchdog", "drops_exceptions"]
 
 
 _KNOWN: Final = 0.25
+_DEFERRALS: Final = 2_000  # looks, a millisecond apart: a finalizer may never return either
 
 
 class Hung(BaseException):
@@ -40,6 +41,7 @@ class Watchdog:
         """Whether it ever had to end something."""
         self._seen = -1
         self._armed = False
+        self._deferred = 0
 
     @property
     def short(self) -> float:
@@ -79,7 +81,8 @@ class Watchdog:
 
     def _look(self, _signal: int, frame: FrameType | None) -> None:
         if self.inside and self.beats == self._seen:
-            if _is_tracing(frame) or drops_exceptions(frame):
+            if self._deferred < _DEFERRALS and (_is_tracing(frame) or drops_exceptions(frame)):
+                self._deferred += 1
                 signal.setitimer(signal.ITIMER_REAL, 0.001, self.seconds)  # look again in a moment
                 return
             if _is_debugged(frame):
@@ -88,7 +91,7 @@ class Watchdog:
             self.beats += 1
             self.hung = True
             raise Hung(f"did not return within {self.seconds:g} s")
-        self._seen = self.beats
+        self._seen, self._deferred = self.beats, 0
 
 
 def drops_exceptions(frame: FrameType | None) -> bool:

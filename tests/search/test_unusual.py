@@ -15,6 +15,7 @@ from tests.search.unusual_devices import (
     Keyed,
     Leaving,
     Moody,
+    Ruled,
     Sessions,
     Shadowed,
     Sundry,
@@ -66,6 +67,10 @@ def test_what_is_lost_is_put_right_as_the_object_that_it_was() -> None:
 
     assert {(oracle, cause) for oracle, cause, _ in found} == {("load-restores", "never saved")}
     assert {path.partition("[")[0] for _, _, path in found} == {"bank/0.seen", "bank/0.mode", "bank/0.pair"}
+
+
+def test_what_a_rule_refuses_is_named_for_why_it_was_lost() -> None:
+    assert summary(findings(events(Ruled))) == {("load-restores", "never saved", "ruled/0.head")}
 
 
 def test_a_chain_that_is_too_long_to_walk_says_what_to_do() -> None:

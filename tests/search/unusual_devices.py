@@ -264,6 +264,26 @@ class Sundry(Bank):
         self.pair = (value & 7, value >> 5)
 
 
+class Ruled(Bank):
+    """Planted: forgets what a rule is about."""
+
+    state = vm.Description(
+        "ruled", fields=[vm.array("registers", vm.u8, 4)], validate=[vm.Validate("the head is in the ring", "head < 16")]
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = 0
+
+    def reset(self) -> None:
+        super().reset()
+        self.head = 0
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        self.head = value & 15
+
+
 class Node:
     """A link of a chain."""
 
