@@ -190,9 +190,8 @@ class DigestLearner:
             holder = self._variable(f"{variable}.__dict__")
             self._demand(f"len({holder}) == {len(attributes)}")
             self._shape.append(f"{path} {sorted(attributes)}")
-        members = [(name, object.__getattribute__(value, name)) for name in sorted(member_names(value))]
-        # what is alike together: by turns, each access is a wrong guess of the processor's, a fifth of the time
-        for name, inner in sorted(members, key=lambda member: type(member[1]) in SCALARS):
+        for name in sorted(member_names(value)):
+            inner = object.__getattribute__(value, name)
             expression = f"{variable}.{name}"
             if attributes is not None and name in attributes:
                 expression = f"{holder}[{name!r}]"
