@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from stressor.errors import StateError, StreamError
 from stressor.loop.careful import Careful, Stop
@@ -286,7 +285,9 @@ class _Investigation(Careful):
                 # a rule or a hook refused what had been assigned: what of that is wrong is to blame
                 lost = self._ledger.changes(subject, before(), subject.attributes(), reset())
                 lost = [change for change in lost if change.path.startswith(f"{error.path}.")]
-                for cause, why, change in islice(causes(subject, lost, saved, self._ledger), 1):
+                blame = next(causes(subject, lost, saved, self._ledger), None)
+                if blame is not None:
+                    cause, why, change = blame
                     changes = [change, *(other for other in lost if other is not change)]
                     labels, detail = ("before save", "after load"), f"{why}; {error.problem}"
             self._ledger.add(
