@@ -33,3 +33,14 @@ def test_jobs_that_were_cut_off_are_told(cut: int, said: list[str]) -> None:
     assert [line for line in lines if "in time" in line] == said
     assert lines[-1] == "nothing diverged"
     assert max(map(len, lines)) <= 80
+
+
+def test_findings_at_which_nobody_looked_are_told() -> None:
+    stream = io.StringIO()
+    SoakLines(stream).handle(
+        SoakFinished(SessionEnd.DONE, 60.0, 12, 3_000, 40_000, 0.95, (), (), (), (), elsewhere=("F-00000001", "F-00000002"))
+    )
+
+    assert stream.getvalue().splitlines()[-2:] == [
+        "2 open findings of targets that are not in this soak: F-00000001, F-00000002", "nothing diverged",
+    ]  # fmt: skip

@@ -154,6 +154,16 @@ def test_a_finding_is_not_replaying_new_open_known_or_gone(journal: Journal) -> 
     ]  # fmt: skip
 
 
+def test_open_findings_of_other_targets_are_left_open(journal: Journal) -> None:
+    begin(journal)
+    finished(journal, result(discovery()))
+
+    assert (journal.left_open([TARGET]), journal.left_open(["another"])) == ([], [FOUND])
+    journal.replayed([Replayed(FOUND, Verdict.FIXED)])
+    journal.replayed([Replayed(FOUND, Verdict.ERROR, "no such file")])
+    assert journal.left_open([]) == []
+
+
 def test_what_a_resumed_soak_found_before_is_still_new(journal: Journal) -> None:
     finished(journal, result(discovery()))
 
