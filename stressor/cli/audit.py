@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stressor.audit.mutant import Loss
+from stressor.audit.mutant import Loss, Mutant
 from stressor.cli.common import Session, configured, print_error, profile_option, verbose_option
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.interruption import Interruption
@@ -81,6 +81,12 @@ def audit(
     entries = [entry for file in files for entry in read_equivalents(file)]
     everything: list[Outcome] = []
     seen: set[str] = set()
+
+    def chosen(mutant: Mutant) -> bool:
+        section = section_of(mutant.field)
+        seen.add(section)
+        return not sections or _is_asked_for(section, sections)
+
     broken = interrupted = False
     with Interruption() as interruption:
         for target in find_models(_narrowed(configuration.targets, sections)):
@@ -99,7 +105,7 @@ def audit(
                 for event in outcomes_of(
                     target, hunter, equivalents=entries,
                     losses=[Loss(loss) for loss in losses] or tuple(Loss),
-                    chosen=lambda mutant: _within(mutant.field, sections, seen),
+                    chosen=chosen,
                 ):  # fmt: skip
                     if isinstance(event, Audit):
                         begun = event
@@ -114,7 +120,7 @@ def audit(
                 click.echo("\n".join(audit_lines(begun, own, whole=session.verbose)) + "\n")
             everything += own
         interrupted = interruption.requested()
-    if sections and seen and not any(_within(field, sections, set()) for field in seen):
+    if sections and seen and not any(_is_asked_for(section, sections) for section in seen):
         raise UsageError(f"no section is called {' or '.join(sections)}; there are {', '.join(sorted(seen)[:12])}")
     click.echo(verdict(everything))
     lost, noticed, _ = counts(everything)
@@ -135,14 +141,12 @@ def _beside(targets: Sequence[str]) -> list[Path]:
     return list({file.resolve(): file for file in files if file.is_file()}.values())
 
 
-def _within(field: str, sections: Sequence[str], seen: set[str]) -> bool:
-    """Return whether a field's section is asked for: by its name, with the instance or without, with the address that
-    QEMU puts in front or without. All that there are go into `seen`."""
-    section = section_of(field)
-    seen.add(section)
-    address, _, short = section.rpartition("/")[0].rpartition("/")
-    names = {section, f"{address}/{short}" if address else short, short, section.removeprefix(f"{address}/")}
-    return not sections or any(fnmatchcase(name, pattern) for name in names for pattern in sections)
+def _is_asked_for(section: str, sections: Sequence[str]) -> bool:
+    """Return whether a section is one of those, by its name: with the instance or without, and with the address that
+    QEMU puts in front or without."""
+    label, _, instance = section.rpartition("/")
+    name = label.rpartition("/")[2]
+    return any(fnmatchcase(each, pattern) for each in (section, label, name, f"{name}/{instance}") for pattern in sections)
 
 
 def _narrowed(targets: Sequence[str], sections: Sequence[str]) -> list[str]:

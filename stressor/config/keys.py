@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stressor.errors import UsageError
 from stressor.loop.finding import Oracle
 from stressor.loop.trace import ResetMode
 
@@ -19,6 +20,10 @@ PREFIX: Final = "STRESSOR_"
 """What the variables begin with."""
 
 _SINGULAR: Final = {"oracles": "oracle", "reset-modes": "reset-mode"}
+
+
+class _NoSuchWordError(ValueError):
+    """A word that is none of those to choose from; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,15 @@ class Key:
     def option(self, dashes: str = "--") -> str:
         """Return how it is given as an option, which `dashes` begin: lists are given one at a time."""
         return {"targets": "TARGETS"}.get(self.name, dashes + _SINGULAR.get(self.name, self.name))
+
+    def parsed(self, value: object, where: str) -> Any:
+        """Return the value that somebody gave at a place. Raises UsageError that says what it should be."""
+        try:
+            return self.parse(value)
+        except _NoSuchWordError as error:
+            raise UsageError(f"{where}: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}, not {value!r}") from None
 
     @property
     def variable(self) -> str:
@@ -118,7 +132,7 @@ def _choices(kind: type[Oracle] | type[ResetMode], what: str) -> Callable[[objec
         words = _words(value, what)
         for word in words:
             if word not in names:
-                raise ValueError(
+                raise _NoSuchWordError(
                     f"there is no {word!r}{meant(word, names)} ({what}: {', '.join(names)})"
                 )
         return [kind(word) for word in words]

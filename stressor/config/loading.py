@@ -34,11 +34,7 @@ class _Given(NamedTuple):
 
     def parsed(self) -> Any:
         """Return the value. Raises UsageError."""
-        try:
-            return self.key.parse(self.value)
-        except ValueError as error:
-            given = "" if "there is no" in str(error) else f", not {self.value!r}"
-            raise UsageError(f"{self.where}: {error}{given}") from None
+        return self.key.parsed(self.value, self.where)
 
 
 def load(

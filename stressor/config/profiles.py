@@ -45,8 +45,5 @@ def _checked(name: str, profile: object, source: str) -> Iterator[tuple[str, obj
             raise UsageError(
                 f"{source}: {where} has no key {key!r}{meant(key, keys)}; its keys are {', '.join(keys)}"
             )
-        try:
-            BY_NAME[key].parse(value)
-        except ValueError as error:
-            raise UsageError(f"{source}: {where} {key}: {error}, not {value!r}") from None
+        BY_NAME[key].parsed(value, f"{source}: {where} {key}")
         yield key, value

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from stressor.loop.trace import ResetMode, Trace
+from stressor.vmstate.values import without_indexes
 
 __all__ = ["ABSENT", "Cause", "Divergence", "FieldChange", "Finding", "Fingerprint", "Kind", "Oracle", "Value"]
 
-_INDEX = re.compile(r"\[[^\]]*\]")
 _AGAIN = re.compile(r"(\.\w+)\1+(?=[.\[]|$)")
 """A link of a list is no field of its own: `head.next.next.size` is `head.next.size`."""
 
@@ -150,7 +150,7 @@ class Divergence:
 
     def fingerprint(self, target: str) -> Fingerprint:
         """Return what identifies the finding that this divergence is an instance of."""
-        path = _AGAIN.sub(r"\1", _INDEX.sub("[]", self.first.path))
+        path = _AGAIN.sub(r"\1", without_indexes(self.first.path))
         return Fingerprint(target, self.oracle, self.cause, path)
 
 

@@ -100,7 +100,7 @@ class Summary(str):
     @classmethod
     def of(cls, value: Any) -> Any:
         """Return what stands for `value` among those of a walk."""
-        text = repr(sorted(value, key=repr)) if isinstance(value, set | frozenset) else summary(value)
+        text = summary(value)
         if text is None:
             return None
         found = cls(text)
@@ -127,6 +127,8 @@ def summary(value: Any) -> Any:
         return f"{type(value).__name__}({value!r})"
     if isinstance(value, FunctionType | MethodType | BuiltinFunctionType | type):
         return value.__qualname__
+    if isinstance(value, set | frozenset):
+        return repr(sorted(value, key=repr))
     if isinstance(value, random.Random):
         return repr(value.getstate())
     if isinstance(value, ModuleType):

@@ -50,7 +50,9 @@ def remove_left(own: bool = False) -> None:
     about to end."""
     for left in _place().glob(f"{_PREFIX}*"):
         number, _, rest = left.name.removeprefix(_PREFIX).partition("-")
-        if rest.partition("-")[0] == _numbered_by() and number.isdigit() and (not _lives(int(number)) or (own and int(number) == os.getpid())):
+        if not number.isdigit() or rest.partition("-")[0] != _numbered_by():
+            continue
+        if not _lives(int(number)) or (own and int(number) == os.getpid()):
             shutil.rmtree(left, ignore_errors=True)
 
 
