@@ -154,7 +154,7 @@ class _Investigation(Careful):
         self._invariant(subject, "before save")
         snapshot = self._save(subject)
         if checks.pure:
-            self._purity(subject, before, digest, snapshot)
+            snapshot = self._purity(subject, before, digest, snapshot)
         offered = False
         if cycle.damage and checks.damage:
             sacrifice = lambda: subject.sacrifice(snapshot, cycle.damage)  # noqa: E731
@@ -199,25 +199,25 @@ class _Investigation(Careful):
             )  # fmt: skip
             raise Stop from None
 
-    def _purity(
-        self, subject: Target, before: Callable[[], Attributes], digest: bytes, snapshot: Snapshot
-    ) -> None:
-        again = self._save(subject)
-        if subject.examine() != digest:
-            was, now = before(), subject.attributes()
-            changes = self._ledger.changes(subject, was, now, {})
+    def _purity(self, subject: Target, before: Callable[[], Attributes], digest: bytes, snapshot: Snapshot) -> Snapshot:
+        """Tell of what the save did to the device; return the snapshot to go on with."""
+        if self._examine(subject) != digest:
+            changes = self._ledger.changes(subject, was := before(), subject.attributes(), {})
             self._ledger.split(
                 Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, changes, subject,
-                labels=("before save", "after save"), after=again.data, before=snapshot.data,
+                labels=("before save", "after save"), before=snapshot.data, after=self._try_save(subject),
             )  # fmt: skip
-            self._put_right(was, changes)
-        elif again.data != snapshot.data:
+            subject.repairs = {*subject.repairs, *self._put_right(was, changes)}
+            return self._save(subject)  # else what it changed would be told of the load as well
+        again = self._save(subject)
+        if again.data != snapshot.data:
             saved = self._ledger.saved_changes(subject, snapshot, again)
             self._ledger.split(
                 Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, saved, subject,
                 labels=("first save", "second save"), after=again.data, before=snapshot.data,
                 detail="the live state did not change; the saved bytes did",
             )  # fmt: skip
+        return snapshot
 
     def _looks_stale(self, subject: Target, cycle: Cycle) -> bool:
         """Return whether a reset is to be looked at: in place, and where it may have broken a rule."""
@@ -354,12 +354,13 @@ class _Investigation(Careful):
             for cause, detail, change in causes(subject, changes, saved, self._ledger)
         ]  # fmt: skip
 
-    def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> None:
-        """Give what diverged its former value, so that it does not hide what comes later."""
+    def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> set[str]:
+        """Give what diverged its former value, so that it does not hide what comes later; return which that is."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
         former = under(was, names)
         for target in self._alike:
             target.assign(former)
+        return names
 
     def _try_save(self, subject: Target) -> bytes:
         try:

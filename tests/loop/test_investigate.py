@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+import stressor.vmstate as vm
+from stressor.device import Device
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, FieldChange, Kind, Oracle
 from stressor.loop.investigate import investigate
@@ -16,6 +18,39 @@ from stressor.targets.in_process import InProcessTarget
 from stressor.targets.model import model_of
 from tests.museum.forgetful import ForgetsFifos
 from tests.search.small_devices import Counter
+
+
+class Counts(Device):
+    """Counts its saves in a field that travels."""
+
+    state = vm.Description("counts", fields=[vm.u8("saves")], pre_save=lambda counts: counts.saved())
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.saves = 0
+
+    def saved(self) -> None:
+        self.saves += 1
+
+
+class Toggles(Counts):
+    """Is after two saves what it was before."""
+
+    def saved(self) -> None:
+        self.saves ^= 1
+
+
+@pytest.mark.parametrize("kind", [Counts, Toggles])
+@pytest.mark.parametrize("mode", ResetMode)
+def test_what_a_save_changes_is_told_of_the_save_alone(kind: type[Device], mode: ResetMode) -> None:
+    trace = (Cycle(mode), Cycle(mode))
+
+    (found,) = investigate(model_of(kind, "counts", "counts"), trace, Checks(list(Oracle)), Watchdog(5.0))
+
+    assert (found.oracle, found.cause, found.step) == (Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, 0)
+    assert found.first == FieldChange("counts/0.saves", 0, 1, width=1)
 
 
 def test_a_target_that_dies_of_being_saved_is_a_finding_also_when_it_is_only_looked_at(
