@@ -154,7 +154,7 @@ class Catalogue:
                 continue
             for attribute in differing(good.attributes(), bad.attributes()):
                 info = good.field(attribute)
-                name = info.path if info.path is not None else info.name or attribute
+                name = info.called(attribute)
                 found.add(without_indexes(self._model.prefix + name))
         return frozenset(found)
 

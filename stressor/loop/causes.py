@@ -27,7 +27,7 @@ def causes(
     def lost_first(change: FieldChange) -> tuple[bool, bool, int]:
         # what stands as before the load was lost; lines, and what has a third value, mostly follow from that
         info = subject.field(ledger.attribute(change))
-        field = saved.get(change.path)
+        field = saved.get(f"{ledger.prefix}{info.path}")
         place = -1 if info.path is None else field.offset if field is not None else sys.maxsize
         return info.output, not same(change.after, change.reset), place
 
@@ -36,8 +36,8 @@ def causes(
         if name in named:
             continue
         named.add(name)
-        field = saved.get(change.path)
         info = subject.field(ledger.attribute(change))
+        field = saved.get(f"{ledger.prefix}{info.path}")
         if info.path is None:
             yield Cause.NEVER_SAVED, "no saved field carries it" if saved.pieces else "what is saved has no names", change
         elif field is None and same(change.before, change.reset):
@@ -45,6 +45,8 @@ def causes(
             yield Cause.NOT_CLEARED, "it had its reset value and did not travel; reset left another", change
         elif field is None:
             yield Cause.NEVER_SAVED, "described, but not among the saved bytes", change
+        elif field.path != change.path:
+            yield Cause.NOT_LOADED, f"saved by way of {info.path}, then not there after load", change
         elif not _equal_saved(field.value, change.before) and (not info.converted or _is_cut(change.before, field.value)):
             yield Cause.TRUNCATED, f"saved as {text(field.value)}", change
         elif _is_truncation(change.before, change.after) and not same(change.after, change.reset):

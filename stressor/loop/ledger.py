@@ -22,6 +22,7 @@ class Ledger:
 
     def __init__(self, target_type: TargetType, oracles: Collection[Oracle]) -> None:
         self._type = target_type
+        self.prefix = target_type.prefix
         self._kinds = Kinds(target_type.operations)
         self._oracles = oracles
         self._attributes: dict[str, str] = {}
@@ -38,7 +39,7 @@ class Ledger:
             info = target.field(attribute)
             if info.unsaved is not None:
                 continue
-            path = self._type.prefix + (info.path if info.path is not None else info.name or attribute)
+            path = self.prefix + info.called(attribute)
             old, new, at_reset = (values.get(attribute, ABSENT) for values in (before, after, reset))
             changes.append(FieldChange(path, plain(old), plain(new), plain(at_reset), info.width))
             self._attributes[path] = attribute

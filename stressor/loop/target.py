@@ -80,7 +80,7 @@ class FieldInfo(NamedTuple):
 
     `unsaved` is the reason why it deliberately does not travel, `declared` is `file:line`. `output`
     says that it is no state of the device but what it drives, such as a line's level. `name` is what reports
-    call it where no field carries it, when that is not the attribute itself. What is `converted` is saved as accessors give it,
+    call it where that is neither its field nor the attribute itself. What is `converted` is saved as accessors give it,
     which says nothing of the attribute.
     """
 
@@ -91,6 +91,10 @@ class FieldInfo(NamedTuple):
     output: bool = False
     name: str = ""
     converted: bool = False
+
+    def called(self, attribute: str) -> str:
+        """Return what reports call the live attribute that this is about."""
+        return self.name or (attribute if self.path is None else self.path)
 
 
 class Target(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ from stressor.errors import StateError, StreamError
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.targets.in_process import Board
 from stressor.vmstate import Description, Section
+from stressor.vmstate.behind import Behind, behind
 from stressor.vmstate.damage import KINDS
 from stressor.vmstate.live import LiveState, without_indexes
 
@@ -65,6 +67,10 @@ class DeviceBinding:
             other.live = self.live  # which has learnt already what there is
         return other
 
+    @cached_property
+    def _behind(self) -> dict[str, Behind]:
+        return behind(self.description, self._sample, self.live.unsaved)
+
     def create(self) -> Device:
         return self.cls()
 
@@ -98,6 +104,11 @@ class DeviceBinding:
              if base == name or base.startswith((name + ".", name + "["))), None,
         )
         path = self._fields.get(base)
+        if path is None and attribute in self._behind:
+            path, alone = self._behind[attribute]
+            width = self.description.width(path) if alone else 0
+            name = "" if alone else attribute
+            return FieldInfo(path, unsaved, self.description.declared(path), width, name=name, converted=not alone)
         if path is None:
             return FieldInfo(None, unsaved, None, 0, base in self._lines)
         if path != base:
@@ -126,8 +137,9 @@ class DeviceBinding:
         if found is None:
             length = len(self.prefix)
             present = {without_indexes(field.path[length:]) for field in self.saved_fields(data, whole=True)}
+            fields = [*self._fields.items(), *((without_indexes(name), info.path) for name, info in self._behind.items())]
             found = self.description.configuration.union(
-                attribute for attribute, field in self._fields.items()
+                attribute for attribute, field in fields
                 if without_indexes(field) not in present and without_indexes(field) + "[]" not in present
             )
             if len(self._absent) < 1024:

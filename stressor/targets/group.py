@@ -114,7 +114,7 @@ class GroupBinding:
         binding, rest = self.parts[name], attribute[len(name) + 1 :]
         found = binding.field(rest)
         path = None if found.path is None else binding.prefix + found.path
-        return found._replace(path=path, unsaved=found.unsaved or unsaved, name=binding.prefix + rest)
+        return found._replace(path=path, unsaved=found.unsaved or unsaved, name=binding.prefix + found.called(rest))
 
     def saved_fields(self, data: bytes, *, whole: bool = False) -> Sequence[SavedField]:
         return [
