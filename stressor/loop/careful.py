@@ -37,16 +37,12 @@ class Careful:
 
     def _alone(self, target: Target, operations: Sequence[Operation]) -> list[object]:
         """Run operations; what goes wrong before any cycle, or in a twin, is the determinism gate's business."""
-        self._watchdog.beats += 1
-        self._watchdog.inside = True
         try:
-            return target.execute(operations)
+            return self._watched(lambda: target.execute(operations))
         except TargetError:
             raise
         except RAISED:
             raise Stop from None
-        finally:
-            self._watchdog.inside = False
 
     def _execute(self, target: Target, step: Operation, oracle: Oracle) -> list[object]:
         return self._run(step, oracle, lambda: target.execute([step]))
@@ -60,10 +56,8 @@ class Careful:
 
         A TargetError is none: the device can no longer be driven, for another reason.
         """
-        self._watchdog.beats += 1
-        self._watchdog.inside = True
         try:
-            return action()
+            return self._watched(action)
         except (StreamError, StateError, TargetError):
             raise
         except DiedOfDamageError as died:
@@ -72,9 +66,16 @@ class Careful:
             self._raised(what, oracle, Cause.HUNG, str(hung), "")
         except (Exception, SystemExit) as error:
             self._raised(what, oracle, Cause.CRASHED, f"{type(error).__name__}: {error}"[:200], where(error))
+        raise Stop
+
+    def _watched(self, action: Callable[[], T]) -> T:
+        """Run device code that may never return. Raises Hung, and whatever it raises."""
+        self._watchdog.beats += 1
+        self._watchdog.inside = True
+        try:
+            return action()
         finally:
             self._watchdog.inside = False
-        raise Stop
 
     def _died(self, died: DiedOfDamageError) -> None:
         cause = Cause.HUNG if died.hung else Cause.CRASHED

@@ -20,9 +20,9 @@ from stressor.loop.gate import between_cycles, run_alone
 from stressor.loop.ledger import Attributes
 from stressor.loop.plain import output, outputs, plain, section_of, text
 from stressor.loop.saved import Saved
-from stressor.loop.target import Snapshot, StillbornError, Target, TargetType
+from stressor.loop.target import FILLED, Snapshot, StillbornError, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step
-from stressor.loop.watchdog import Hung, Watchdog
+from stressor.loop.watchdog import RAISED, Hung, Watchdog
 from stressor.vmstate.values import same, under, without_indexes
 
 __all__ = ["investigate"]
@@ -268,7 +268,7 @@ class _Investigation(Careful):
                         detail=f"accepted bytes damaged by {kind} {place}", before=snapshot.data, after=broken.data,
                     )
                 )  # fmt: skip
-        subject.reset(cycle, snapshot)
+        self._run("reset", Oracle.RESET_IS_FRESH, lambda: subject.reset(cycle, snapshot))
 
     def _load(
         self, subject: Target, snapshot: Snapshot, before: Callable[[], Attributes], reset: Callable[[], Attributes]
@@ -364,8 +364,8 @@ class _Investigation(Careful):
 
     def _try_save(self, subject: Target) -> bytes:
         try:
-            return subject.save().data
-        except (Exception, SystemExit):  # the state is known to be wrong here; naming it goes on without the bytes
+            return self._watched(subject.save).data
+        except RAISED:  # the state is known to be wrong here; naming it goes on without the bytes
             return b""
 
     def _suspect(self, subject: Target, twin: Target) -> None:
@@ -373,7 +373,7 @@ class _Investigation(Careful):
         mine, theirs = subject.derived(), twin.derived()
         for attribute, value in theirs.items():
             info = subject.field(attribute)
-            if same(value, mine.get(attribute, ABSENT)) or info.unsaved is None:
+            if same(value, mine.get(attribute, ABSENT)) or info.unsaved in (None, FILLED):
                 continue
             fresh = subject.pristine_attributes().get(attribute, ABSENT)
             path = self._type.prefix + without_indexes(attribute)

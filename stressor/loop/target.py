@@ -10,6 +10,7 @@ from stressor.loop.operations import OperationType
 from stressor.loop.trace import Cycle, Operation, ResetMode
 
 __all__ = [
+    "FILLED",
     "NOT_REPEATING",
     "DiedOfDamageError",
     "DiedOfSavingError",
@@ -24,6 +25,7 @@ __all__ = [
 
 
 NOT_REPEATING = "does not repeat from run to run"
+FILLED = "filled by pre_save, for what is saved"
 
 
 class DiedOfSavingError(Exception):

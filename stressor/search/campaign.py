@@ -325,7 +325,7 @@ class Campaign:
         hung = divergence.cause is Cause.HUNG
         # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
         dear = hung or (divergence.cause is Cause.NONDETERMINISTIC and not self._type.walks)
-        patience = self._watchdog.short if hung else self._watchdog.seconds
+        patience = self._watchdog.short if self._watchdog.hung else self._watchdog.seconds
         with suppress(TargetError):  # what was found is reported even when its target broke since
             with self._watchdog.within(patience):
                 if self._shrinking and trace and matching(trace) is not None:

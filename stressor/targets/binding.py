@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 from stressor.device import Device, Line, Memory
 from stressor.errors import StateError, StreamError
-from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
+from stressor.loop.target import FILLED, NOT_REPEATING, FieldInfo, SavedField
 from stressor.targets.in_process import Board
 from stressor.vmstate import Description, Section
-from stressor.vmstate.behind import Behind, behind
+from stressor.vmstate.behind import backing
 from stressor.vmstate.damage import KINDS
 from stressor.vmstate.live import LiveState, without_indexes
 
@@ -41,12 +40,14 @@ class DeviceBinding:
         self.prefix = self.section.prefix
         # an input line is the board's: it is put back before a load, whatever the device does
         self._inputs = tuple(name for name in self._lines if getattr(sample, name).input)
-        self.live = LiveState({*self.description.unsaved, *self._inputs})
+        unsaved = frozenset((*self.description.unsaved, *self._inputs))
+        self._behind, filled = backing(self.description, sample, unsaved)
+        self.unsaved = self.description.unsaved | dict.fromkeys(filled, FILLED)
+        self.live = LiveState({*self.unsaved, *self._inputs})
         self.packer = self.section.packer
         self._load = self.section.loader(sample, undo=False)
         self._parts = tuple(several(names, itemgetter) for names in (self._lines, self._inputs, self._memories))
         self._fields, self._converted = self.description.attributes, self.description.converted
-        self.unsaved = self.description.unsaved
         self._absent: dict[Hashable, frozenset[str]] = {}
         self.broken = self.description.broken
         self.fields = tuple(dict.fromkeys(map(without_indexes, self._fields.values())))
@@ -66,10 +67,6 @@ class DeviceBinding:
         if other.live.unsaved == self.live.unsaved:
             other.live = self.live  # which has learnt already what there is
         return other
-
-    @cached_property
-    def _behind(self) -> dict[str, Behind]:
-        return behind(self.description, self._sample, self.live.unsaved)
 
     def create(self) -> Device:
         return self.cls()

@@ -42,6 +42,27 @@ class Toggles(Counts):
         self.saves ^= 1
 
 
+class Spins(Counts):
+    """Forgets its mode; saves for ever in one that it never has."""
+
+    def reset(self) -> None:
+        self.saves = self.mode = 0
+
+    def saved(self) -> None:
+        while self.mode:
+            pass
+
+
+def test_a_device_that_saves_for_ever_once_it_was_loaded_wrongly_is_ended() -> None:
+    watchdog = Watchdog(0.1)
+    with watchdog.watching():
+        (found,) = investigate(
+            model_of(Spins, "spins", "spins"), (Cycle(ResetMode.POISON),), Checks(list(Oracle)), watchdog
+        )
+
+    assert (found.cause, found.first.path, found.snapshot_after) == (Cause.NEVER_SAVED, "counts/0.mode", b"")
+
+
 @pytest.mark.parametrize("kind", [Counts, Toggles])
 @pytest.mark.parametrize("mode", ResetMode)
 def test_what_a_save_changes_is_told_of_the_save_alone(kind: type[Device], mode: ResetMode) -> None:

@@ -1,4 +1,5 @@
-"""Fields that are properties: what is lost behind them is called as they are, and known to be saved."""
+"""Fields that hold nothing of their own, properties and what `pre_save` fills: what is lost behind them is known
+to be saved, and they themselves are no state."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import stressor.vmstate as vm
 from stressor.device import Device, operation
-from stressor.vmstate.behind import Behind, behind
+from stressor.vmstate.behind import Backing, Behind, backing
 from tests.search.test_campaign import events, findings, summary
 
 
@@ -94,12 +95,74 @@ class Losing(Proxy):
         self.lost(self)
 
 
+class Idiom(Device):
+    """Has attributes for the way, as QEMU's serial port has `fcr_vmstate`; correct."""
+
+    state = vm.Description(
+        "idiom",
+        fields=[vm.u8("enabled"), vm.u8("fcr_vmstate")],
+        subsections=[
+            vm.Description(
+                "idiom/mode",
+                fields=[vm.u8("mode_vmstate")],
+                needed=lambda idiom: idiom.enabled > 0,
+                pre_save=lambda idiom: setattr(idiom, "mode_vmstate", idiom.mode),
+                post_load=lambda idiom, version: setattr(idiom, "mode", idiom.mode_vmstate),
+            )
+        ],
+        pre_save=lambda idiom: setattr(idiom, "fcr_vmstate", idiom.fcr),
+        post_load=lambda idiom, version: idiom.loaded(),
+    )
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.enabled = self.mode = self.mode_vmstate = self.fcr = self.fcr_vmstate = 0
+
+    def loaded(self) -> None:
+        self.fcr = self.fcr_vmstate
+
+    @operation(enabled=st.integers(0, 255), mode=st.integers(0, 255), fcr=st.integers(0, 255))
+    def set_up(self, enabled: int, mode: int, fcr: int) -> None:
+        self.enabled, self.mode, self.fcr = enabled, mode if enabled else 0, fcr
+
+    @operation()
+    def read(self) -> tuple[int, int, int]:
+        return self.enabled, self.mode, self.fcr
+
+
+class Forgets(Idiom):
+    """Does not bring home what was loaded."""
+
+    def loaded(self) -> None:
+        pass
+
+
+class Uses(Idiom):
+    """Reads what is only good for the way."""
+
+    @operation()
+    def peek(self) -> int:
+        return self.fcr_vmstate
+
+
+class Spins(Idiom):
+    """Would save for ever in a state that it never has."""
+
+    state = vm.Description("spins", fields=[vm.u8("enabled")], pre_save=lambda spins: spins.spin())
+
+    def spin(self) -> None:
+        while self.fcr & 1:
+            self.mode = 0
+
+
 def losing(lost: Any) -> type[Device]:
     return type("Losing", (Losing,), {"lost": staticmethod(lost), "__module__": __name__})
 
 
 def test_what_stands_behind_each_field_is_found_out() -> None:
-    assert behind(Proxy.state, Proxy(), frozenset()) == {
+    assert backing(Proxy.state, Proxy(), frozenset()).behind == {
         "_control": Behind("control", alone=True),
         "_mode": Behind("mode", alone=True),
         "_word": Behind("low", alone=False),
@@ -114,7 +177,7 @@ def test_a_property_that_raises_hides_no_other() -> None:
     class Partly(Proxy):
         low = property(lambda self: 1 // 0, lambda self, value: None)
 
-    found = behind(Partly.state, Partly(), frozenset())
+    found = backing(Partly.state, Partly(), frozenset()).behind
 
     assert (found["_control"], found["_word"]) == (Behind("control", alone=True), Behind("high", alone=False))
 
@@ -135,3 +198,23 @@ def test_a_correct_device_of_properties_passes_also_where_a_subsection_of_them_d
 )
 def test_what_is_lost_behind_a_property_was_saved_but_not_loaded(lost: Any, path: str) -> None:
     assert summary(findings(events(losing(lost), cycles=1_500))) == {("load-restores", "saved but not loaded", path)}
+
+
+def test_what_is_filled_for_the_way_is_no_state() -> None:
+    assert backing(Idiom.state, Idiom(), frozenset()) == Backing(
+        {"mode": Behind("mode_vmstate", alone=False), "fcr": Behind("fcr_vmstate", alone=False)},
+        frozenset({"fcr_vmstate", "mode_vmstate"}),
+    )
+    assert findings(events(Idiom, cycles=1_500)) == []
+
+
+def test_what_is_not_brought_home_was_saved_but_not_loaded() -> None:
+    assert summary(findings(events(Forgets))) == {("load-restores", "saved but not loaded", "idiom/0.fcr")}
+
+
+def test_what_is_filled_for_the_way_and_looked_at_all_the_same_shows() -> None:
+    assert summary(findings(events(Uses))) == {("resumes-alike", "output only", "idiom/0.peek")}
+
+
+def test_a_state_that_never_is_may_take_for_ever_to_save() -> None:
+    assert backing(Spins.state, Spins(), frozenset()) == Backing({}, frozenset())
