@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from stressor.errors import StreamError, TargetError, UnsuitableError
 from stressor.targets.qemu.monitor import CommandError
 from stressor.targets.qemu.process import STATE, QemuDied, QemuHung, QemuProcess
-from stressor.targets.qemu.storage import ROOM, SLOT
+from stressor.targets.qemu.storage import ROOM, SLOT, no_room
 from stressor.vmstate.stream import DescriptionPart, DeviceSection, Stream, read_stream
 
 __all__ = ["Frame", "Machine", "NotMigratable", "SaveRefused"]
@@ -294,11 +294,7 @@ class Machine:
         return None
 
     def _no_room(self, error: OSError) -> TargetError:
-        place = self.process.folder.parent
-        return TargetError(
-            f"no room for a machine's state in {place}: {error.strerror}; free some there, or lift the "
-            f"limit on file sizes; {self.process.said}"
-        )
+        return TargetError(f"{no_room(error)}; {self.process.said}")
 
 
 def _frame(whole: bytes) -> Frame:

@@ -23,7 +23,7 @@ from stressor.targets.qemu.clock import Clock
 from stressor.targets.qemu.gdb import Gdb, GdbError, GdbSilent
 from stressor.targets.qemu.monitor import Monitor, MonitorError, MonitorSilent
 from stressor.targets.qemu.qtest import Qtest, QtestError, QtestSilent
-from stressor.targets.qemu.storage import Storage, new_folder
+from stressor.targets.qemu.storage import Storage, new_folder, no_room
 
 __all__ = [
     "SECONDS", "STATE", "STILL", "QemuDied", "QemuDisturbed", "QemuHung", "QemuProcess", "always", "sized",
@@ -96,7 +96,10 @@ class QemuProcess:
         self._seconds: Final = seconds
         self._patience: Final = patience or seconds
         self.incoming: Final = incoming
-        self._folder: Final = new_folder()
+        try:
+            self._folder: Final = new_folder()
+        except OSError as error:
+            raise TargetError(no_room(error)) from error
         self._ends: Final = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._monitor_end: socket.socket | None = None
@@ -105,6 +108,10 @@ class QemuProcess:
         self._gdb: Gdb | None = None
         try:
             self.storage: Final = Storage(self._folder / "state.qcow2")
+        except OSError as error:
+            self.close()
+            raise TargetError(no_room(error)) from error
+        try:
             waiting = ["-incoming", "defer"] if incoming else []
             common = [*always(binary, arguments), *_common(memory, self.storage.path)]
             timing = clock.arguments if clock else STILL

@@ -19,7 +19,7 @@ from typing import Final
 from stressor.errors import StreamError
 from stressor.vmstate.stream.qcow2 import Qcow2Image, StateFile
 
-__all__ = ["ROOM", "SLOT", "Storage", "new_folder", "remove_left"]
+__all__ = ["ROOM", "SLOT", "Storage", "new_folder", "no_room", "remove_left"]
 
 SLOT: Final = "slot"
 """The name of the snapshot that is there from the beginning, to be written to."""
@@ -54,6 +54,14 @@ def remove_left(own: bool = False) -> None:
             continue
         if not _lives(int(number)) or (own and int(number) == os.getpid()):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def no_room(error: OSError) -> str:
+    """Return what to say when a state could not be kept: where, why, and the cure."""
+    return (
+        f"no room for a machine's state in {_place()}: {error.strerror}; free some there, make it larger (of a "
+        "container by --shm-size), or lift the limit on file sizes"
+    )
 
 
 def _place() -> Path:
