@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 
 from stressor import __version__
-from stressor.errors import StressorError, UnsuitableError
+from stressor.errors import StressorError, UnsuitableError, UsageError
 from stressor.loop.events import (
     Event,
     FindingFound,
@@ -62,6 +62,12 @@ def run(
     fields that each target has to exercise. A target that breaks the harness ends its own campaign
     only. Time decides when a campaign ends, and nothing else.
     """
+    for target in targets:
+        if not set(reset_modes) & set(target.reset_modes):
+            raise UsageError(
+                f"{target.name} can do none of the chosen reset modes; it has {', '.join(target.reset_modes)}; "
+                "choose one of these, or leave it out"
+            )
     chosen = [oracle for oracle in Oracle if oracle in oracles or oracle is Oracle.RUNS_ALONE]
     modes = [mode for mode in ResetMode if mode in reset_modes]
     names = tuple(target.name for target in targets)
@@ -81,12 +87,6 @@ def run(
         if seconds is not None:
             deadline = begun + (started + seconds - begun) / (len(targets) - index)
         possible = [mode for mode in modes if mode in target.reset_modes]
-        if not possible:
-            broken.append(target.name)
-            yield TargetBroke(
-                target.name, f"can do none of the chosen reset modes; it has {', '.join(target.reset_modes)}"
-            )
-            continue
         campaign: Campaign | OwnCampaign | None = None
         findings = 0
         interrupted = False

@@ -129,6 +129,7 @@ def test_without_shrinking_the_trace_stays_long(command: CommandLine) -> None:
         (["--for", "soon"], "--for: a duration is a number and a unit"),
         (["--oracle", "load-restore"], "--oracle: there is no 'load-restore', did you mean"),
         (["--reset-mode", "hot"], "--reset-mode: there is no 'hot'"),
+        (["qemu:e1000", "--reset-mode", "poison"], "qemu:e1000 can do none of the chosen reset modes; it has in-place"),
         (["--sed", "1"], "No such option '--sed'"),
         (
             ["--json", "missing/folder/x"],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
 from stressor.errors import TargetError, UsageError
-from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for
+from stressor.targets.qemu.binary import QemuBinary, binary_at, binary_for, installed
 from stressor.targets.qemu.board import Board, board_of
 from stressor.targets.qemu.clock import Clock
 from stressor.targets.qemu.companions import PLACES, Bus, Companions, buses_in, guests_for
@@ -20,7 +21,7 @@ from stressor.targets.qemu.regions import PciFunction, Region, memory_in, pci_fu
 from stressor.targets.qemu.specification import QemuSpecification
 from stressor.targets.qemu.timekeeping import clock_for
 
-__all__ = ["Layout", "NoRegisters", "discover", "launch", "machine_of"]
+__all__ = ["DeviceRefused", "Layout", "NoRegisters", "discover", "launch", "machine_of"]
 
 _ID: Final = "stressed"
 _MEMORY_WINDOW: Final = 0xE000_0000
@@ -28,12 +29,24 @@ _PORT_WINDOW: Final = 0xC000
 _ROM_BAR: Final = 6
 _MEGABYTE: Final = 1 << 20
 _CONFIG_SIZE: Final = 256
+_MACHINE: Final = frozenset({"-machine", "-M"})
 _CONFIGURATION: Final = ": pci-conf-idx"
 """The region of the ports through which a PC's configuration spaces are reached."""
 
 
 class NoRegisters(UsageError):
     """A device, or a pattern, without any region that can be read and written."""
+
+
+class DeviceRefused(UsageError):
+    """A device that the machine does not start with: its name or a property is wrong, or one is missing.
+
+    `words` are QEMU's own.
+    """
+
+    def __init__(self, specification: str, words: str, cure: str) -> None:
+        self.words = words
+        super().__init__(f"{specification}: {words}; {cure}")
 
 
 @dataclass(frozen=True)
@@ -134,10 +147,20 @@ def _sections(process: QemuProcess) -> frozenset[str]:
 
 
 def machine_of(specification: QemuSpecification) -> tuple[QemuBinary, str]:
-    """Return the binary that a specification means, and its machine. Raises UsageError."""
+    """Return the binary that a specification means, and its machine; "" when that is among its own arguments.
+
+    Raises UsageError.
+    """
     wanted = specification.binary
     binary = binary_at(wanted) if wanted else binary_for(specification.machine)
-    return binary, specification.machine or binary.default_machine or ""
+    machine = specification.machine or binary.default_machine or ""
+    if machine in binary.machines or (not machine and _MACHINE.intersection(specification.arguments)):
+        return binary, machine
+    problem = f"has no machine {machine!r}" if machine else "has no default machine"
+    raise UsageError(
+        f"{specification.text}: {binary.path} {problem}; write machine=NAME{_meant(machine, binary.machines)}, "
+        f"`{binary.path} -machine help` lists them"
+    )
 
 
 def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str], QemuProcess]:
@@ -151,7 +174,7 @@ def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str
     if specification.device is not None:
         companions.device(specification.device, [("id", _ID), *specification.properties])
         arguments = [*board.arguments, *companions.arguments]
-        process = QemuProcess(board.binary, arguments, memory=board.memory).connect()
+        process = _with_device(board, arguments, specification)
         try:
             buses = buses_in(process.human("info qtree"), _ID)
         except BaseException:
@@ -177,6 +200,31 @@ def _furnished(board: Board, specification: QemuSpecification) -> tuple[list[str
             started([*welcome, guest])[1].close()
             welcome.append(guest)
     return started(welcome)
+
+
+def _with_device(board: Board, arguments: list[str], specification: QemuSpecification) -> QemuProcess:
+    """Start the board, which does without the device, with it. Raises DeviceRefused, TargetError."""
+    try:
+        return QemuProcess(board.binary, arguments, memory=board.memory).connect()
+    except TargetError as error:
+        died = error.__cause__
+        if not isinstance(died, QemuDied) or died.code != 1:  # how it ends when its command line is wrong
+            raise
+        device, binary = specification.device or "", board.binary
+        if binary.properties(device):
+            cure = f"`{binary.path} -device {device},help` lists its properties"
+        elif any(device in other.machines for other in installed()):
+            cure = f"for the machine write qemu:machine={device}"
+        else:
+            near = _meant(device, [name for name, _ in binary.devices])
+            cure = f"write qemu:DEVICE{near}, `{binary.path} -device help` lists them"
+        words = str(died).partition("; command: ")[0].partition("its last words: ")[2]
+        raise DeviceRefused(specification.text, words, cure) from error
+
+
+def _meant(word: str, names: Iterable[str]) -> str:
+    close = get_close_matches(word, list(names), n=1, cutoff=0.7)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _assign(

@@ -128,7 +128,7 @@ class QemuProcess:
         except MonitorError as error:
             gone = self._gone(error)
             self.close()
-            raise TargetError(f"QEMU did not start: {gone}") from error
+            raise TargetError(f"QEMU did not start: {gone}") from gone
         return self
 
     def _launch(

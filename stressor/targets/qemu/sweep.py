@@ -16,7 +16,7 @@ from typing import Final
 
 from stressor.errors import NoDeviceError, TargetError, UnsuitableError
 from stressor.targets.qemu.board import board_of
-from stressor.targets.qemu.discovery import Layout, NoRegisters, discover, machine_of
+from stressor.targets.qemu.discovery import DeviceRefused, Layout, NoRegisters, discover, machine_of
 from stressor.targets.qemu.late import LateModel
 from stressor.targets.qemu.model import QemuModel, qemu_model
 from stressor.targets.qemu.regions import Region
@@ -112,6 +112,8 @@ def _fitting() -> Iterator[None]:
         raise
     except NoRegisters as error:
         raise UnsuitableError("no registers", str(error)) from error
+    except DeviceRefused as error:
+        raise UnsuitableError("does not start", error.words) from error
     except TargetError as error:
         said = str(error).partition("; command: ")[0]
         raise UnsuitableError("does not start", said.partition("its last words: ")[2] or said) from error

@@ -208,7 +208,7 @@ def cycle(target: Target, mode: ResetMode, snapshot: Snapshot) -> None:
 
 @pytest.mark.parametrize("name", ["nosuch", "edu2", "e1000x"])
 def test_a_device_that_is_not_there_is_told(name: str) -> None:
-    with nothing_left(), pytest.raises(TargetError, match=f"'{name}' is not a valid device.*; command: .*{name}"):
+    with nothing_left(), pytest.raises(UsageError, match=f"'{name}' is not a valid device"):
         qemu_model(f"qemu:{name}")
 
 

@@ -94,9 +94,24 @@ def test_a_loaded_machine_does_not_announce_itself_by_the_host_s_clock(edu: Qemu
     assert rounds == 1
 
 
-def test_a_device_that_is_not_there_is_told_in_qemus_words() -> None:
-    with pytest.raises(TargetError, match="'nosuch' is not a valid device model name"):
-        qemu_model("qemu:nosuch")
+@pytest.mark.parametrize(
+    ("specification", "message"),
+    [
+        ("qemu:e10000", r"'e10000' is not a valid device model name; write qemu:DEVICE \(did you mean e1000\?\), .*help` lists"),
+        ("qemu:e1000,foo=bar", r"Property 'e1000\.foo' not found; `\S+ -device e1000,help` lists its properties"),
+        ("qemu:pc", "'pc' is not a valid device model name; for the machine write qemu:machine=pc"),
+        ("qemu:edu,binary=qemu-system-x86_64,machine=pcc", r"has no machine 'pcc'; write machine=NAME \(did you mean pc\?\)"),
+    ],
+)
+def test_a_device_or_machine_that_is_not_there_is_told_with_the_cure(specification: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{specification}: .*{message}"):
+        qemu_model(specification)
+
+
+@pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="no qemu-system-arm on the PATH")
+def test_a_binary_without_a_default_machine_says_what_to_write() -> None:
+    with pytest.raises(UsageError, match=r"qemu-system-arm has no default machine; write machine=NAME, `\S+ -machine help`"):
+        qemu_model("qemu:pl011,binary=qemu-system-arm")
 
 
 def test_a_binary_that_is_none_is_told_with_the_cure(tmp_path: Path) -> None:
