@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,26 +194,20 @@ class QemuProcess:
         Raises CommandError, QemuDied, QemuHung, and QemuDisturbed for what somebody else did.
         """
         assert self._monitor is not None
-        try:
+        with self._answering():
             return self._monitor.execute(command, **arguments)
-        except MonitorError as error:
-            raise self._gone(error) from error
 
     def reset(self) -> None:
         """Reset the machine; the reset is done on return. Raises as `execute`."""
         assert self._monitor is not None
-        try:
+        with self._answering():
             self._monitor.reset()
-        except MonitorError as error:
-            raise self._gone(error) from error
 
     def human(self, line: str) -> str:
         """Return what the human monitor prints for a line. Raises as `execute`."""
         assert self._monitor is not None
-        try:
+        with self._answering():
             return self._monitor.human(line)
-        except MonitorError as error:
-            raise self._gone(error) from error
 
     def events(self) -> Collection[Mapping[str, Any]]:
         """Return what QEMU told of the guest, as `Monitor.events`."""
@@ -223,10 +217,8 @@ class QemuProcess:
     def run(self, commands: Sequence[str]) -> list[str]:
         """Return the answers to qtest commands. Raises QemuDied, QemuHung, QemuDisturbed."""
         assert self._qtest is not None
-        try:
+        with self._answering():
             return self._qtest.run(commands)
-        except QtestError as error:
-            raise self._gone(error) from error
 
     def step(self, nanoseconds: int) -> int:
         """Let so much virtual time pass, or a little more; return how much it was.
@@ -236,20 +228,16 @@ class QemuProcess:
         if self.clock is None:
             raise TargetError("the machine's clock cannot be advanced; was this found with time=on?")
         assert self._qtest is not None
-        try:
+        with self._answering():
             return self.clock.advance(self._qtest, self._gdb, nanoseconds)
-        except (QtestError, GdbError) as error:
-            raise self._gone(error) from error
 
     def resume(self) -> None:
         """Let the machine run for no time, and so do what a load left for when it runs; nothing where
         time stands still. Raises QemuDied, QemuHung, QemuDisturbed."""
         if self.clock is not None and self.clock.drives_processor:
             assert self._gdb is not None
-            try:
+            with self._answering():
                 self._gdb.run_for_nothing()
-            except GdbError as error:
-                raise self._gone(error) from error
 
     def put_forward(self, nanoseconds: int) -> None:
         """Set the clock of a new process, when no load will do it. Raises as `run`."""
@@ -260,10 +248,8 @@ class QemuProcess:
     def registers(self) -> Collection[str]:
         """The first processor's registers, by the names that gdb has for them. Raises as `run`."""
         assert self._gdb is not None
-        try:
+        with self._answering():
             return self._gdb.registers.keys()
-        except GdbError as error:
-            raise self._gone(error) from error
 
     def close(self) -> None:
         """End the process and remove what it left; never raises, and may be called again."""
@@ -279,18 +265,30 @@ class QemuProcess:
             self._gdb.close()
         self._ends()
 
-    def _gone(self, error: Exception) -> QemuDied | QemuHung | QemuDisturbed:
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn the lack of an answer into what became of the process. Raises QemuDied, QemuHung, QemuDisturbed."""
+        try:
+            yield
+        except (MonitorError, QtestError, GdbError) as error:
+            raise self._gone(error) from error
+        except Hung as hung:  # the watchdog has less patience, and does not know whose fault it is
+            if _is_stopped(self.pid):
+                raise self._gone(hung) from hung
+            raise
+
+    def _gone(self, error: BaseException) -> QemuDied | QemuHung | QemuDisturbed:
         """Return what became of the process that did not answer, and see to it that it is gone."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            silent = isinstance(error, MonitorSilent | QtestSilent | GdbSilent)
+            silent = isinstance(error, MonitorSilent | QtestSilent | GdbSilent | Hung)
             self._process.wait(0.05 if silent else min(_GRACE, self._seconds))
         code = self._process.poll()
         if code is None:
             stopped = _is_stopped(self._process.pid)
             _end(self._process)
             if stopped:
-                return QemuDisturbed(f"QEMU was stopped by somebody else; {self.said}")
+                return QemuDisturbed(f"QEMU was stopped by somebody else (signal 19): {error}; run it again; {self.said}")
             return QemuHung(f"{error}; {self.said}")
         if code == -signal.SIGKILL:
             cure = "if that was the kernel, give it more memory"

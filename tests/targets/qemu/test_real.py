@@ -77,7 +77,7 @@ def test_a_stopped_process_is_ended_and_told(process: QemuProcess) -> None:
     pid = process.pid
     os.kill(pid, signal.SIGSTOP)
 
-    with pytest.raises(QemuDisturbed, match="QEMU was stopped by somebody else; it said nothing; command: "):
+    with pytest.raises(QemuDisturbed, match=r"QEMU was stopped by somebody else \(signal 19\): no answer to .* within 1 s; run it again; it said nothing; command: "):
         process.execute("query-status")
     assert gone(pid)
 
