@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from stressor.errors import StreamError, TargetError
 from stressor.loop.coverage import FieldCoverage
-from stressor.loop.finding import Oracle
-from stressor.loop.target import Lockstep, Snapshot, Target
+from stressor.loop.finding import Cause, Divergence, Oracle
+from stressor.loop.target import Lockstep, Snapshot, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.damage import damaged
+from stressor.vmstate.values import without_indexes
 
 __all__ = ["Checks", "Recording", "damaged_snapshot", "record", "run_lockstep", "run_schedule", "trace_of"]
 
@@ -51,6 +52,20 @@ class Checks:
         """Outputs that a load is known to give: a finding already, and no reason to stop there."""
         self.hidden: set[str] = set()
         """Outputs that are known to part after a cycle, see `Target.hidden`."""
+
+    def pass_over(self, divergence: Divergence, target_type: TargetType) -> TargetType:
+        """See to it that a divergence which is known hides no others; return the target without what does not repeat."""
+        name = without_indexes(divergence.first.path).removeprefix(target_type.prefix)
+        if divergence.oracle is Oracle.LOAD_IS_SILENT:
+            self.tolerated.add(name)
+        if divergence.oracle is Oracle.RESUMES_ALIKE:
+            self.hidden.add(name)
+        if divergence.oracle is Oracle.INVARIANTS_HOLD and not target_type.walks:
+            self.invariants = False  # it is one about the whole stream, and there to stay
+        if divergence.cause is not Cause.NONDETERMINISTIC:
+            return target_type
+        self.hidden.add(name)
+        return target_type.excluding({without_indexes(divergence.attribute) or name})
 
 
 def record(

@@ -147,9 +147,8 @@ class Campaign:
         self._tally.add_cycles([cycle])
         for divergence in investigate(self._type, (cycle,), self._checks, self._watchdog):
             self.findings += 1
-            yield Finding(
-                self._type.name, self._type.specification, self._seed, divergence, (cycle,), self.cycles, self._limit, found_in=1,
-            )  # fmt: skip
+            name, specification = self._type.name, self._type.specification
+            yield Finding(name, specification, self._seed, divergence, (cycle,), self.cycles, self._limit, found_in=1)
 
     def _newborn(self) -> Iterator[Finding]:
         """Yield what new devices differ in before anything is done to them; later it would be told as other things."""
@@ -248,9 +247,7 @@ class Campaign:
         self._tally.add_whole(plan, len(plan.schedules))
         return True
 
-    def _record(
-        self, batches: Sequence[Sequence[Operation]], *, unseen: bool
-    ) -> tuple[Recording, BaseException | None]:
+    def _record(self, batches: Sequence[Sequence[Operation]], *, unseen: bool) -> tuple[Recording, BaseException | None]:
         """Run the twin; return what it raised as well. The recording then ends before that batch."""
         twin = self._type.open()
         twin.hidden, twin.repairs = self._checks.hidden, self._repairs
@@ -266,11 +263,7 @@ class Campaign:
         return recording, None
 
     def _run(
-        self,
-        recording: Recording,
-        batches: Sequence[Sequence[Operation]],
-        schedule: Sequence[Cycle],
-        coverage: FieldCoverage | None,
+        self, recording: Recording, batches: Sequence[Sequence[Operation]], schedule: Sequence[Cycle], coverage: FieldCoverage | None
     ) -> tuple[int, int] | None:
         subject = self._type.open()
         subject.repairs, subject.uncleared = self._repairs, self._uncleared
@@ -294,8 +287,7 @@ class Campaign:
         if not found and self._all_on and not self._repairs and self._type.walks:
             found = [not_repeated(self._type.prefix, trace)]
         for divergence in found:
-            fingerprint = divergence.fingerprint(self._type.name)
-            if fingerprint.id in self._known:
+            if divergence.fingerprint(self._type.name).id in self._known:
                 self._avoid(divergence)
                 continue
             finding = self._finding(trace, divergence, raises)
@@ -317,9 +309,7 @@ class Campaign:
         found_in, cycle, seconds = len(trace), self.cycles, monotonic() - self._started
 
         def matching(candidate: Trace, among: TargetType | None = None) -> Divergence | None:
-            found = investigate(
-                among or self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises
-            )
+            found = investigate(among or self._type, candidate, self._checks, self._watchdog, gate=gate, raises=raises)
             return next((other for other in found if other.fingerprint(self._type.name).id == fingerprint), None)
 
         hung = divergence.cause is Cause.HUNG
@@ -366,17 +356,11 @@ class Campaign:
         name = without_indexes(divergence.first.path)
         bare = name.removeprefix(self._type.prefix)
         attribute = without_indexes(divergence.attribute) or bare
+        self._type = self._checks.pass_over(divergence, self._type)
         if divergence.oracle is Oracle.LOAD_IS_SILENT:
-            self._checks.tolerated.add(bare)
             self._repairs.add(bare)
-        if divergence.oracle is Oracle.RESUMES_ALIKE:
-            self._checks.hidden.add(bare)
-        if divergence.oracle is Oracle.INVARIANTS_HOLD and not self._type.walks:
-            self._checks.invariants = False  # it is one about the whole stream, and there to stay
         if divergence.cause is Cause.NONDETERMINISTIC:
             self._ended = not self._engine.exclude(bare)
-            self._checks.hidden.add(bare)
-            self._type = self._type.excluding({attribute})
             self._pristine = examined(self._type)
         if divergence.kind is Kind.DAMAGE_KILLS and not self._type.walks:
             self._engine.exclude(name)  # and go on: it was another process that ended

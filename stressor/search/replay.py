@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stressor.errors import TargetError
 from stressor.loop.cycle import Checks
-from stressor.loop.finding import Divergence, Finding, Oracle
+from stressor.loop.finding import Divergence, Finding, Fingerprint, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.operations import Kinds, OperationType
 from stressor.loop.runs_itself import RunsItself
@@ -24,16 +24,24 @@ def replay(
 ) -> Divergence | None:
     """Run the trace; return the divergence of the same fingerprint, else the first one, else None.
 
-    Raises TargetError when the target no longer takes an operation of the trace.
+    What diverges before it, and may hide it, is passed over from then on, as in the search that found it. Raises TargetError when the target no longer takes an operation of the trace.
     """
     if isinstance(target, RunsItself):
         return target.replay(finding)
     check_operations(finding, target)
     watchdog = Watchdog(batch_timeout)
     with watchdog.watching():
-        found = investigate(target, finding.trace, Checks(list(Oracle)), watchdog)
-        same = (other for other in found if other.fingerprint(target.name) == finding.fingerprint)
-        divergence = next(same, found[0] if found else None)
+        checks, among = Checks(list(Oracle)), target
+        seen: dict[Fingerprint, Divergence] = {}
+        while finding.fingerprint not in seen:
+            found = investigate(among, finding.trace, checks, watchdog)
+            new = [other for other in found if other.fingerprint(target.name) not in seen]
+            if not new:
+                break
+            for other in new:
+                seen.setdefault(other.fingerprint(target.name), other)
+                among = checks.pass_over(other, among)
+        divergence = seen.get(finding.fingerprint) or next(iter(seen.values()), None)
         if divergence is None:
             return None
         written = last_written(target, finding.trace, divergence.attribute, divergence.step, watchdog)

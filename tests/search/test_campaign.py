@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from os import urandom
 from typing import cast
@@ -41,6 +42,14 @@ from tests.search.small_devices import (
     Shared,
     Unreachable,
 )
+
+
+class Noisy(Halved):
+    """Forgets a register, and has noise in another one."""
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        self.kept = urandom(1)[0]
 
 
 class Unset(Halved):
@@ -215,6 +224,19 @@ def test_an_operation_that_keeps_ending_a_process_is_left_out(kind: type[Model],
             written.append(campaign.statistics.operations["write count"])
 
     assert (written[-1] > written[len(written) // 2]) == goes_on
+
+
+def test_a_finding_behind_another_one_is_replayed_as_itself() -> None:
+    found = findings(events(Noisy))
+    noise, lost = (next(f for f in found if f.divergence.cause is cause) for cause in (Cause.NONDETERMINISTIC, Cause.NEVER_SAVED))
+    both = dataclasses.replace(lost, trace=(*noise.trace, *lost.trace))
+
+    again = replay(both, model(Noisy))
+
+    assert again is not None
+    assert again.fingerprint("noisy") == lost.fingerprint
+
+
 def test_a_target_that_cannot_be_stressed_is_skipped() -> None:
     class Unfit:
         def __getattr__(self, name: str) -> object:

@@ -12,7 +12,7 @@ import pytest
 
 from stressor.errors import TargetError, UsageError
 from stressor.loop.cycle import Checks
-from stressor.loop.finding import Cause, Oracle
+from stressor.loop.finding import Cause, Finding, Oracle
 from stressor.loop.investigate import investigate
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Watchdog
@@ -278,6 +278,23 @@ def test_configuration_space_is_an_output_and_is_put_back_once_it_is_known_to_be
     assert (first.first.path, first.first.before) == ("config+0x4", 7 | 0x10_0000)
     assert gone.first.path == "edu-mmio+0x0"
     assert investigate(edu, kept, checks, Watchdog(5.0)) == []
+
+
+def test_a_finding_behind_another_one_is_replayed_as_itself(edu: QemuModel) -> None:
+    trace: Trace = (
+        Operation("qemu.write", ("edu-mmio", 4, 4, 0x12345678)),
+        Cycle(ResetMode.FRESH),
+        Operation("qemu.probe", ("config",)),
+        Operation("qemu.read", ("edu-mmio", 4, 4)),
+    )
+    (before,) = investigate(edu, trace, Checks(list(Oracle)), Watchdog(5.0))
+    (behind,) = investigate(edu, trace[:2] + trace[3:], Checks(list(Oracle)), Watchdog(5.0))
+
+    again = replay(Finding(edu.name, edu.specification, 1, behind, trace), edu)
+
+    assert (before.first.path, behind.first.path) == ("config+0x4", "edu-mmio+0x4")
+    assert again is not None
+    assert again.first.path == "edu-mmio+0x4"
 
 
 def test_what_a_donor_does_to_memory_is_undone() -> None:
