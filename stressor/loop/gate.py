@@ -22,12 +22,13 @@ def run_alone(
     watchdog: Watchdog,
     *,
     raises: bool = False,
+    pairs: int = 1,
 ) -> Divergence | None:
     """Run the operations of a trace on two twins; return how they raised, hung or parted.
 
-    `raises` says that they are known to do one of these.
+    `raises` says that they are known to do one of these. What shows by chance may take several pairs of twins.
     """
-    return _Gate(target_type, trace, checks, watchdog).run(raises)
+    return _Gate(target_type, trace, checks, watchdog).run(raises, pairs)
 
 
 def examined(target_type: TargetType) -> bytes:
@@ -56,10 +57,12 @@ class _Gate(Careful):
         super().__init__(target_type, checks, watchdog)
         self._trace = trace
 
-    def run(self, raises: bool) -> Divergence | None:
-        """Run the operations on two twins, without any cycle."""
+    def run(self, raises: bool, pairs: int) -> Divergence | None:
+        """Run the operations on so many pairs of twins, without any cycle."""
         try:
-            return None if not raises and self._repeats() else self._alone_by_steps()
+            if not raises and all(self._repeats() for _ in range(pairs)):
+                return None
+            return next(filter(None, (self._alone_by_steps() for _ in range(pairs))), None)
         except (StillbornError, DiedOfSavingError):  # what comes of saving it is not the gate's business
             return None
 

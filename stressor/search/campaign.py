@@ -35,6 +35,7 @@ _ALONE = 8  # plans whose schedules run one by one, after one of which something
 _FRUITLESS = 50  # investigations in a row that found nothing new; from then on only one in eight is made
 _BUDGET = 2_000  # tries to shrink a trace, unless another number is given
 _HUNG_BUDGET = 24  # the same where each try waits for the watchdog, or tells little
+_PAIRS = 8  # pairs of twins that have to stay alike before a cycle is blamed; a process may repeat itself by luck
 _CRASHES = 2  # times that a known crash comes again before its operation is left out
 _REPAIRABLE = {Cause.NEVER_SAVED, Cause.NOT_LOADED, Cause.TRUNCATED, Cause.CHANGED_BY_SAVING, Cause.NOT_REBUILT, Cause.NOT_CLEARED}
 
@@ -291,8 +292,9 @@ class Campaign:
                 self._avoid(divergence)
                 continue
             finding = self._finding(trace, divergence, raises)
-            self.know(finding)
-            yield finding
+            if finding.id not in self._known:
+                self.know(finding)
+                yield finding
 
     def _avoid(self, divergence: Divergence) -> None:
         """Leave out an operation that keeps ending the whole process of a device, which costs a new one each time."""
@@ -323,6 +325,10 @@ class Campaign:
                     trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
+                if divergence.kind is Kind.FOUND:  # shrinking may end at what one gate let pass by luck
+                    alone = run_alone(self._type, trace, self._checks, self._watchdog, pairs=_PAIRS)
+                    if alone is not None:
+                        return replace(self._finding(trace, alone, False), found_in=found_in)
             if not self._brief:
                 written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
                 divergence = replace(divergence, last_written=written)

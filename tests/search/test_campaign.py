@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 from os import urandom
-from typing import cast
+from random import Random
+from typing import ClassVar, cast
 
 import pytest
 
@@ -42,6 +43,21 @@ from tests.search.small_devices import (
     Shared,
     Unreachable,
 )
+
+
+class Moody(Halved):
+    """One in four of all its instances answers otherwise than the others: two that run side by side mostly agree."""
+
+    state = vm.Description("moody", fields=[vm.u8("kept"), vm.u8("lost")])
+    luck = Random(1)
+    wrong: ClassVar[dict[int, bool]] = {}  # by instance, and in none of its attributes
+
+    def __init__(self) -> None:
+        super().__init__()
+        Moody.wrong[id(self)] = Moody.luck.random() < 0.25
+
+    def read(self, offset: int, width: int) -> int:
+        return super().read(offset, width) ^ Moody.wrong[id(self)]
 
 
 class Noisy(Halved):
@@ -224,6 +240,25 @@ def test_an_operation_that_keeps_ending_a_process_is_left_out(kind: type[Model],
             written.append(campaign.statistics.operations["write count"])
 
     assert (written[-1] > written[len(written) // 2]) == goes_on
+
+
+def process_events(cls: type[Device], seed: int) -> list[Event]:
+    plain = model(cls)
+    process = Process(plain.name, plain.specification, plain.operations, plain.binding)
+    return list(
+        run(
+            [process], seed=seed, cycles=300, seconds=None, oracles=list(Oracle), reset_modes=list(ResetMode),
+            configuration="", batch_timeout=5, stop=lambda: False,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_what_a_device_does_by_luck_is_blamed_on_no_cycle(seed: int) -> None:
+    Moody.luck = Random(seed)
+    found = findings(process_events(Moody, seed))
+
+    assert {(f.divergence.oracle, f.divergence.cause) for f in found} == {(Oracle.RUNS_ALONE, Cause.NONDETERMINISTIC)}
 
 
 def test_a_finding_behind_another_one_is_replayed_as_itself() -> None:

@@ -13,6 +13,7 @@ import pytest
 from stressor.errors import TargetError, UsageError
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Finding, Oracle
+from stressor.loop.gate import run_alone
 from stressor.loop.investigate import investigate
 from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Watchdog
@@ -295,6 +296,22 @@ def test_a_finding_behind_another_one_is_replayed_as_itself(edu: QemuModel) -> N
     assert (before.first.path, behind.first.path) == ("config+0x4", "edu-mmio+0x4")
     assert again is not None
     assert again.first.path == "edu-mmio+0x4"
+
+
+def test_what_a_card_reads_where_there_is_no_memory_is_blamed_on_no_cycle() -> None:
+    model = qemu_model("qemu:tulip")
+    trace: Trace = (
+        Operation("qemu.write", ("tulip-io", 0x20, 4, 0x200_0000)),  # the ring lies behind the end of memory
+        Operation("qemu.read", ("config", 0x3D, 1)),
+        Operation("tulip-mem.set_mode", (0x2000,)),  # send
+    )
+    try:
+        parted = run_alone(model, trace, Checks(list(Oracle)), Watchdog(5.0), pairs=24)
+    finally:
+        model.close()
+
+    assert parted is not None
+    assert parted.cause is Cause.NONDETERMINISTIC
 
 
 def test_what_a_donor_does_to_memory_is_undone() -> None:
