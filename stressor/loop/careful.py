@@ -9,7 +9,7 @@ from stressor.errors import StateError, StreamError, TargetError
 from stressor.loop.cycle import Checks
 from stressor.loop.finding import Cause, Divergence, FieldChange, Oracle
 from stressor.loop.ledger import Ledger
-from stressor.loop.plain import where
+from stressor.loop.plain import said, where
 from stressor.loop.target import DiedOfDamageError, Target, TargetType
 from stressor.loop.trace import Operation
 from stressor.loop.watchdog import RAISED, Hung, Watchdog
@@ -41,7 +41,8 @@ class Careful:
             return self._watched(lambda: target.execute(operations))
         except TargetError:
             raise
-        except RAISED:
+        except RAISED as raised:
+            self._checks.note(raised)
             raise Stop from None
 
     def _execute(self, target: Target, step: Operation, oracle: Oracle) -> list[object]:
@@ -63,9 +64,9 @@ class Careful:
         except DiedOfDamageError as died:
             self._died(died)
         except Hung as hung:
-            self._raised(what, oracle, Cause.HUNG, str(hung), "")
+            self._raised(what, oracle, Cause.HUNG, hung, "")
         except (Exception, SystemExit) as error:
-            self._raised(what, oracle, Cause.CRASHED, f"{type(error).__name__}: {error}"[:200], where(error))
+            self._raised(what, oracle, Cause.CRASHED, error, where(error))
         raise Stop
 
     def _watched(self, action: Callable[[], T]) -> T:
@@ -87,10 +88,11 @@ class Careful:
         )  # fmt: skip
 
     def _raised(
-        self, what: str | Operation, oracle: Oracle, cause: Cause, said: str, place: str
+        self, what: str | Operation, oracle: Oracle, cause: Cause, error: BaseException, place: str
     ) -> None:
+        self._checks.note(error)
         name = what if isinstance(what, str) else self._ledger.label(what)
-        change = FieldChange(self._type.prefix + name, "returns", said)
+        change = FieldChange(self._type.prefix + name, "returns", said(error))
         self._ledger.add(
             Divergence(
                 oracle, cause, change, self._ledger.step, self._ledger.mode, labels=("should", "did"),

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from stressor.errors import StreamError, TargetError
+from stressor.errors import StateError, StreamError, TargetError
 from stressor.loop.coverage import FieldCoverage
 from stressor.loop.finding import Cause, Divergence, Oracle
-from stressor.loop.target import Lockstep, Snapshot, Target, TargetType
+from stressor.loop.plain import said
+from stressor.loop.target import DiedOfDamageError, Lockstep, Snapshot, Target, TargetType
 from stressor.loop.trace import Cycle, Operation, ResetMode, Step, Trace
 from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.damage import damaged
@@ -52,6 +53,13 @@ class Checks:
         """Outputs that a load is known to give: a finding already, and no reason to stop there."""
         self.hidden: set[str] = set()
         """Outputs that are known to part after a cycle, see `Target.hidden`."""
+        self.raised: list[str] = []
+        """What devices raised, in words: it may not come back when the same is run again."""
+
+    def note(self, raised: BaseException) -> None:
+        """Remember what a device raised; a refusal can be had again, and for damage there was a second look."""
+        if not isinstance(raised, (StreamError, StateError, DiedOfDamageError)):
+            self.raised.append(said(raised))
 
     def pass_over(self, divergence: Divergence, target_type: TargetType) -> TargetType:
         """See to it that a divergence which is known hides no others; return the target without what does not repeat."""
@@ -152,7 +160,8 @@ def run_schedule(
             return done, begun
     except TargetError:
         raise
-    except RAISED:  # whatever a device does is a reason to look closer, not to stop
+    except RAISED as raised:  # whatever a device does is a reason to look closer, not to stop
+        checks.note(raised)
         return done, begun
     finally:
         watchdog.inside = False

@@ -84,7 +84,8 @@ class _Gate(Careful):
                     return False
         except TargetError:
             raise
-        except RAISED:  # by steps it is found out which operation did it
+        except RAISED as raised:  # by steps it is found out which operation did it
+            self._checks.note(raised)
             return False
         finally:
             self._watchdog.inside = False

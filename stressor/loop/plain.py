@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from stressor.loop.finding import Value
+from stressor.loop.watchdog import Hung
 
-__all__ = ["output", "outputs", "plain", "section_of", "text", "where"]
+__all__ = ["output", "outputs", "plain", "said", "section_of", "text", "where"]
 
 _SECTION = re.compile(r".*?/\d+(#\d+)?(?=\.|$)")
 
@@ -43,6 +44,11 @@ def output(event: object) -> tuple[str, object]:
 def outputs(events: Sequence[object]) -> str:
     """Return observations as one line of text."""
     return ", ".join(f"{name or 'answer'} {text(value)}" for name, value in map(output, events))[:200]
+
+
+def said(error: BaseException) -> str:
+    """Return what a device raised, in words."""
+    return str(error) if isinstance(error, Hung) else f"{type(error).__name__}: {error}"[:200]
 
 
 def where(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 
@@ -79,6 +78,7 @@ class Campaign:
         self._ended = False
         self._tally = Tally(target_type.operations)
         self._crashes: Counter[str] = Counter()
+        self._ends: set[object] = set()
         self._started = monotonic()
         self.findings = self._limit = 0
         self._pristine = b""
@@ -116,6 +116,7 @@ class Campaign:
                 for finding in self._plan(self._engine.plan(index), index, cycles):
                     self.findings += 1
                     yield finding
+                self._tally.add_raised(self._checks.raised)
                 idle = 0 if self.cycles > before else idle + 1
                 self._ended |= idle >= _IDLE
                 yield None
@@ -258,6 +259,7 @@ class Campaign:
         except TargetError:
             raise
         except RAISED as raised:
+            self._checks.note(raised)
             return recording, raised
         finally:
             twin.close()
@@ -318,7 +320,7 @@ class Campaign:
         # what does not repeat cannot be shrunk by repeating it, and on a process each try is dear
         dear = hung or (divergence.cause is Cause.NONDETERMINISTIC and not self._type.walks)
         patience = self._watchdog.short if self._watchdog.hung else self._watchdog.seconds
-        with suppress(TargetError):  # what was found is reported even when its target broke since
+        try:
             with self._watchdog.within(patience):
                 if self._shrinking and trace and matching(trace) is not None:
                     plainer = fresh_traces(self._type, self._seed, trace)
@@ -332,6 +334,8 @@ class Campaign:
             if not self._brief:
                 written = last_written(self._type, trace, divergence.attribute, divergence.step, self._watchdog)
                 divergence = replace(divergence, last_written=written)
+        except TargetError as broke:  # what was found is reported even when its target broke since
+            self._checks.note(broke)
         return Finding(
             self._type.name, self._type.specification, self._seed, self._accompanied(divergence), trace,
             cycle, self._limit, seconds, found_in,
@@ -359,6 +363,7 @@ class Campaign:
         self._known.add(finding.id)
         self._fruitless = 0
         divergence = finding.divergence
+        self._ends.add(divergence.first.after)
         name = without_indexes(divergence.first.path)
         bare = name.removeprefix(self._type.prefix)
         attribute = without_indexes(divergence.attribute) or bare
@@ -381,6 +386,11 @@ class Campaign:
         lost.add(attribute)
         if divergence.oracle is Oracle.RESET_IS_FRESH and not self._type.walks:
             lost.add(f"{bare}.")  # the finding speaks for its whole section
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the target cannot be tested, and what ended a process of it and is no finding."""
+        return (*self._type.notes, *(() if self._type.walks else self._tally.unexplained(self._ends, self._seed)))
 
     @property
     def statistics(self) -> Statistics:

@@ -100,7 +100,6 @@ def run(
                     watchdog=Watchdog(batch_timeout), shrinking=shrink, engine=engine,
                     stop=partial(_is_over, stop, None if deadline is None else deadline + _GRACE),
                 )
-                notes = target.notes
             verdicts, known = replay_promoted(target, promoted, chosen, batch_timeout, stop)
             if verdicts.fixed or verdicts.failed or verdicts.errors:
                 yield verdicts
@@ -127,6 +126,8 @@ def run(
                 if interrupted or (deadline is not None and now >= deadline):
                     break
             statistics = campaign.statistics
+            if isinstance(campaign, Campaign):
+                notes = campaign.notes
         except UnsuitableError as error:
             skipped.append(target.name)
             yield TargetSkipped(target.name, error.reason, str(error))

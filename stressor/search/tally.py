@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -19,6 +19,8 @@ __all__ = ["Tally"]
 
 _MODE: Final = attrgetter("mode")
 _DAMAGE: Final = attrgetter("damage")
+_RAISED: Final = 8
+"""Different things that devices raised that are kept."""
 
 
 class Tally:
@@ -33,6 +35,21 @@ class Tally:
         self._drawn = [0] * len(kinds)
         self._modes: Final[Counter[ResetMode]] = Counter()
         self._damaged = 0
+        self._raised: Final[dict[str, list[int]]] = {}
+
+    def add_raised(self, raised: list[str]) -> None:
+        """Take what devices raised up to this cycle."""
+        for said in raised:
+            if said in self._raised or len(self._raised) < _RAISED:
+                self._raised.setdefault(said, []).append(self.cycles)
+        raised.clear()
+
+    def unexplained(self, known: Collection[object], seed: int) -> Iterator[str]:
+        """Yield what devices raised and no finding tells, how often, and by which cycle first."""
+        for said, cycles in self._raised.items():
+            if said not in known:
+                times = "once" if len(cycles) == 1 else f"{len(cycles)} times, first"
+                yield f"{times} by cycle {cycles[0]} of seed {seed}, and no finding, as it did not come back: {said}"
 
     def add_cycles(self, schedule: Sequence[Cycle]) -> None:
         self.cycles += len(schedule)

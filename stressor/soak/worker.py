@@ -214,7 +214,7 @@ class Worker:
                 Discovery(record_of(one), one.divergence.attribute, repeats, at) for one, at, repeats in found
             ),
             replayed=replayed,
-            notes=() if isinstance(model, RunsItself) else model.notes,
+            notes=campaign.notes if isinstance(campaign, Campaign) else (),
             memory=self.memory,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Sequence
 from os import urandom
 from random import Random
@@ -66,6 +67,19 @@ class Noisy(Halved):
     def write(self, offset: int, width: int, value: int) -> None:
         super().write(offset, width, value)
         self.kept = urandom(1)[0]
+
+
+class Once(Halved):
+    """Dies of its hundredth write, whatever it is, and never again."""
+
+    state = vm.Description("once", fields=[vm.u8("kept"), vm.u8("lost")])
+    writes = 0
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        Once.writes += 1
+        if Once.writes == 100:
+            raise RuntimeError("a cosmic ray")
 
 
 class Unset(Halved):
@@ -270,6 +284,16 @@ def test_a_finding_behind_another_one_is_replayed_as_itself() -> None:
 
     assert again is not None
     assert again.fingerprint("noisy") == lost.fingerprint
+
+
+def test_what_a_process_dies_of_once_is_noted() -> None:
+    Once.writes = 0
+    happened = process_events(Once, seed=7)
+    (finished,) = (event for event in happened if isinstance(event, TargetFinished))
+
+    assert findings(happened) == []
+    (note,) = finished.notes
+    assert re.fullmatch(r"once by cycle \d+ of seed 7, and no finding, .* come back: RuntimeError: a cosmic ray", note)
 
 
 def test_a_target_that_cannot_be_stressed_is_skipped() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from stressor.errors import TargetError, UsageError
 from stressor.loop.cycle import Checks
+from stressor.loop.events import TargetBroke, TargetFinished
 from stressor.loop.finding import Cause, Finding, Oracle
 from stressor.loop.gate import run_alone
 from stressor.loop.investigate import investigate
@@ -19,11 +21,13 @@ from stressor.loop.trace import Cycle, Operation, ResetMode, Trace
 from stressor.loop.watchdog import Watchdog
 from stressor.search.campaign import Campaign
 from stressor.search.replay import replay
+from stressor.search.run import run
 from stressor.targets.qemu.binary import binary_at, binary_for
 from stressor.targets.qemu.lines import qtest_lines
 from stressor.targets.qemu.machine import NotMigratable
 from stressor.targets.qemu.model import QemuModel, qemu_model
 from stressor.targets.qemu.process import QemuDisturbed, QemuProcess
+from stressor.targets.qemu.target import QemuTarget
 
 pytestmark = [
     pytest.mark.qemu,
@@ -312,6 +316,33 @@ def test_what_a_card_reads_where_there_is_no_memory_is_blamed_on_no_cycle() -> N
 
     assert parted is not None
     assert parted.cause is Cause.NONDETERMINISTIC
+
+
+@pytest.mark.parametrize("call", [5, 30], ids=["in a plan", "in the gate of a finding"])
+@pytest.mark.parametrize(
+    ("sent", "told"), [(signal.SIGSEGV, "QemuDied: it was ended by signal 11; "), (signal.SIGSTOP, "stopped by somebody else")]
+)
+def test_a_machine_that_somebody_else_ends_or_stops_does_not_go_unmentioned(
+    sent: signal.Signals, told: str, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, calls = QemuTarget.execute, count()
+
+    def struck(target: QemuTarget, operations: Sequence[Operation]) -> list[object]:
+        if next(calls) == call:
+            os.kill(target._machine.process.pid, sent)
+        return execute(target, operations)
+
+    monkeypatch.setattr(QemuTarget, "execute", struck)
+    happened = list(
+        run(
+            [qemu_model("qemu:pci-testdev")], seed=1, cycles=4, seconds=None, oracles=list(Oracle), shrink=False,
+            reset_modes=list(ResetMode), configuration="", batch_timeout=1.0, stop=lambda: False,
+        )
+    )  # fmt: skip
+    notes = [note for event in happened if isinstance(event, TargetFinished) for note in event.notes]
+    broke = [event.problem for event in happened if isinstance(event, TargetBroke)]
+
+    assert [text for text in (*notes, *broke) if told in text]
 
 
 def test_what_a_donor_does_to_memory_is_undone() -> None:
