@@ -271,6 +271,19 @@ def test_an_interrupt_that_stays_raised_after_a_load_is_named() -> None:
     assert (found.first.before, found.first.after) == (0, 1)
 
 
+def test_an_interrupt_that_a_card_holds_back_over_a_load_is_late_and_not_lost() -> None:
+    model = qemu_model("qemu:e1000")
+    mask, cause = (Operation("qemu.write", ("e1000-mmio", at, 4, 1)) for at in (0xD0, 0xC8))
+    at_once: Trace = (mask, Cycle(ResetMode.FRESH), cause)
+    later: Trace = (*at_once, Operation("qemu.step", (4096,)))
+    try:
+        found = [investigate(model, trace, Checks([Oracle.RESUMES_ALIKE]), Watchdog(5.0)) for trace in (at_once, later)]
+    finally:
+        model.close()
+
+    assert [[divergence.first.path for divergence in each] for each in found] == [["PCIBUS/0.irq_count[1]"], []]
+
+
 def test_configuration_space_is_an_output_and_is_put_back_once_it_is_known_to_be_lost(edu: QemuModel) -> None:
     checks = Checks(list(Oracle))
     lost: Trace = (Cycle(ResetMode.FRESH), Operation("qemu.probe", ("config",)))
