@@ -82,16 +82,8 @@ def _header(event: SoakStarted, rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join([f"stressor {__version__}", *(f"{'  ' + name:<{_COLUMN}}{text}" for name, text in named)]) + "\n\n"
 
 
-_STATUS: Final = {
-    FindingStatus.NEW: "new",
-    FindingStatus.OPEN: "open",
-    FindingStatus.KNOWN: "known",
-    FindingStatus.NOT_REPLAYING: "does not replay",
-}
-
-
 def _found(finding: Finding, status: FindingStatus) -> str:
-    start = f"{finding.id}  {_STATUS[status]}  {finding.divergence.cause}  "
+    start = f"{finding.id}  {status}  {finding.divergence.cause}  "
     name = clean(f"{finding.target}  {finding.divergence.first.path}")
     return start + middle(name, max(20, WIDTH - len(start))) + "\n"
 
@@ -100,10 +92,13 @@ def _replayed(event: FindingReplayed) -> str:
     target = clean(event.target)
     if event.verdict is Verdict.ERROR:
         return f"{event.id}  cannot be replayed  {target}: {clean(event.problem)}\n"
-    if event.verdict is Verdict.FIXED:
-        cure = "; take it out of known.toml" if event.known else ""
-        return f"{event.id}  gone  {target}: it no longer fails{cure}\n"
-    return f"{event.id}  {'known' if event.known else 'open'}  {target}: it still fails\n"
+    if event.verdict is Verdict.FAILED:
+        said = "it still fails"
+    elif event.status is FindingStatus.GONE:
+        said = "it no longer fails" + ("; take it out of known.toml" if event.accepted else "")
+    else:
+        said = "its trace alone does not bring it back"
+    return f"{event.id}  {event.status}  {target}: {said}\n"
 
 
 def _trouble(event: JobEnded) -> str:
@@ -119,14 +114,9 @@ def _closing(event: SoakFinished, unsuitable: Counter[str]) -> str:
         f"{counted(event.cycles, 'cycle')}, {counted(event.operations, 'operation')}",
         f"{event.inside:.0%} of the workers' time was spent in targets",
     ]
-    for word, found in (
-        ("new", event.new),
-        ("open", [each for each in event.failing if each not in event.new]),
-        ("known", event.known),
-        ("gone", event.gone),
-    ):
-        if found:
-            label = f"{counted(len(found), word + ' finding')}: "
+    for status in FindingStatus:
+        if found := event.found(status):
+            label = f"{counted(len(found), f'{status} finding')}: "
             lines.append(label + listed(list(found), len(label), _NAMED))
     if event.elsewhere:
         label = f"{counted(len(event.elsewhere), 'open finding')} of targets that are not in this soak: "
@@ -138,6 +128,6 @@ def _closing(event: SoakFinished, unsuitable: Counter[str]) -> str:
         lines.append(f"{counted(event.cut, 'job')} did not end in time, and {'counts' if event.cut == 1 else 'count'} as not run")
     if event.broken:
         lines.append(f"broken: {', '.join(map(clean, event.broken))}")
-    if not (event.failing or event.known):
+    if not event.failing and not event.found(FindingStatus.KNOWN):
         lines.append("nothing diverged" if event.cycles else "nothing ran: not one cycle, so nothing was shown")
     return "\n".join(lines) + "\n"

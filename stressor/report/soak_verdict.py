@@ -31,13 +31,6 @@ ORDER: Final = (
 )
 """The statuses, what is looked at first in front."""
 
-_SAID: Final = {
-    FindingStatus.NEW: "new",
-    FindingStatus.OPEN: "open",
-    FindingStatus.NOT_REPLAYING: "not replaying",
-    FindingStatus.GONE: "gone",
-    FindingStatus.KNOWN: "known",
-}
 _ENDED: Final = {
     SessionEnd.INTERRUPTED: "the last session was interrupted",
     SessionEnd.BROKE: "the last session broke off",
@@ -94,7 +87,7 @@ def verdict(history: History) -> str:
     counts = Counter(one.status for one in history.findings)
     first = next((status for status in ORDER if counts[status]), None)
     said = [
-        counted(counts[status], f"{_SAID[status]} finding") if status is first else f"{counts[status]:,} {_SAID[status]}"
+        counted(counts[status], f"{status} finding") if status is first else f"{counts[status]:,} {status}"
         for status in ORDER
         if counts[status]
     ]

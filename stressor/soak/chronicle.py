@@ -20,10 +20,14 @@ from stressor.soak.history import (
     SessionEnd,
     SoakSession,
     TargetHistory,
+    status_of,
 )
 from stressor.soak.job import Verdict
 
-__all__ = ["Acceptance", "history_of"]
+__all__ = ["FRESH", "Acceptance", "history_of"]
+
+FRESH: Final = "findings.session IN (SELECT number FROM sessions WHERE soak = (SELECT max(soak) FROM sessions))"
+"""Whether the last soak, in however many sessions, was the first to see a finding: a column in SQL."""
 
 _MOMENTS: Final = 300
 """Moments of a target that are kept for a picture."""
@@ -133,38 +137,27 @@ def _moments(database: sqlite3.Connection, target: int, begins: Mapping[int, flo
 def _findings(
     database: sqlite3.Connection, accepted: Mapping[str, Acceptance], begins: Mapping[int, float], file: str
 ) -> list[FindingHistory]:
-    last_soak = database.execute("SELECT min(number) FROM sessions WHERE soak = (SELECT max(soak) FROM sessions)")
-    (fresh,) = last_soak.fetchone()
     return [
-        _finding(database, decode(record, file), session, at, cycles, bool(replays), accepted, begins, fresh)
-        for session, at, cycles, replays, record in database.execute(
-            "SELECT session, at, cycles, replays, record FROM findings ORDER BY number"
+        _finding(database, decode(record, file), session, at, cycles, bool(replays), accepted, begins, bool(fresh))
+        for session, at, cycles, replays, record, fresh in database.execute(
+            f"SELECT session, at, cycles, replays, record, {FRESH} FROM findings ORDER BY number"
         ).fetchall()
     ]
 
 
 def _finding(
     database: sqlite3.Connection, finding: Finding, session: int, at: float, cycles: int, replays: bool,
-    accepted: Mapping[str, Acceptance], begins: Mapping[int, float], fresh: int,
+    accepted: Mapping[str, Acceptance], begins: Mapping[int, float], fresh: bool,
 ) -> FindingHistory:  # fmt: skip
     sightings: list[tuple[Any, ...]] = database.execute(
         "SELECT session, what FROM sightings WHERE finding = ? AND what != ? ORDER BY number",
         (finding.id, Verdict.ERROR),
     ).fetchall()
     seen = [number for number, what in sightings if what != Verdict.FIXED]
-    status, since = FindingStatus.OPEN, session
-    reason = date = ""
-    acceptance = accepted.get(finding.id)
-    if sightings and sightings[-1][1] == Verdict.FIXED and replays:
-        status, since = FindingStatus.GONE, sightings[-1][0]
-        reason = acceptance.reason if acceptance else ""
-        date = acceptance.date if acceptance else ""
-    elif acceptance:
-        status, (reason, date) = FindingStatus.KNOWN, acceptance
-    elif not replays:
-        status = FindingStatus.NOT_REPLAYING
-    elif session >= fresh:
-        status = FindingStatus.NEW
+    gone = bool(sightings) and sightings[-1][1] == Verdict.FIXED
+    reason, date = accepted.get(finding.id, ("", ""))
+    status = status_of(accepted=finding.id in accepted, gone=gone, replays=replays, fresh=fresh)
+    since = sightings[-1][0] if status is FindingStatus.GONE else session
     return FindingHistory(
         finding, status, since, len(seen), session, max(seen, default=session), begins[session] + at, cycles, reason, date
     )

@@ -196,7 +196,7 @@ class Soak:
             self._stop()
             or (limit is not None and self._elapsed() >= limit)
             or (quiet is not None and self._elapsed() - self._standing.last_novelty >= quiet)
-            or (most is not None and len(self._standing.new) >= most)
+            or (most is not None and self._standing.new >= most)
         )
 
     def _fill(self) -> bool:
@@ -228,10 +228,12 @@ class Soak:
     def _submit_replays(self, target: SoakTarget) -> None:
         """Have the findings of earlier sessions replayed, before anything is drawn for their target."""
         traces = {finding.id: finding for finding in target.traces}
-        traces |= {finding.id: finding for finding in self._journal.findings(target.name)}
-        self._taught[target.name] = {identity: known(finding) for identity, finding in traces.items()}
         for identity in traces:
             self._standing.expect(identity)
+        for kept in self._journal.findings(target.name):
+            traces[kept.finding.id] = kept.finding
+            self._standing.expect(kept.finding.id, fresh=kept.fresh, replays=kept.replays)
+        self._taught[target.name] = {identity: known(finding) for identity, finding in traces.items()}
         if traces:
             self._replaying.add(target.name)
             self._submit(
@@ -336,10 +338,12 @@ class Soak:
         ]
         self._journal.replayed(verdicts)
         for each in verdicts:
-            self._standing.replayed(each.id, each.verdict)
+            status = self._standing.replayed(each.id, each.verdict)
             if each.verdict is Verdict.FIXED:
                 del self._taught[job.target][each.id]
-            yield FindingReplayed(each.id, job.target, each.verdict, each.id in self._accepted, each.problem)
+            yield FindingReplayed(
+                each.id, job.target, each.verdict, status, each.id in self._accepted, each.problem
+            )
 
     def _drained(self) -> Iterator[SoakEvent]:
         """Give running jobs a moment to tell what they have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -54,12 +55,14 @@ class FindingReported:
 
 @dataclass(frozen=True, slots=True)
 class FindingReplayed:
-    """A finding of an earlier session was replayed; `known` when somebody accepted it."""
+    """A finding of an earlier session was replayed; `status` is what it is after that, `accepted` whether somebody
+    accepted it."""
 
     id: str
     target: str
     verdict: Verdict
-    known: bool
+    status: FindingStatus
+    accepted: bool
     problem: str = ""
 
 
@@ -77,10 +80,8 @@ class TargetLeft:
 class SoakFinished:
     """Last of all.
 
-    `inside` is the share of the workers' time that was spent inside targets. `failing` are the findings that were seen
-    in this session, or replayed and failed, and that nobody accepted; `new` those of them that no
-    earlier soak had. `known` were accepted and seen, `gone` do not fail any more. `problem` says why it
-    broke. `broken` are the targets whose last job came to nothing. `cut` jobs were still running some seconds after the
+    `inside` is the share of the workers' time that was spent inside targets. `statuses` are, by id, those of the findings
+    that were seen in this session, or replayed and failed, or are gone. `problem` says why it broke. `broken` are the targets whose last job came to nothing. `cut` jobs were still running some seconds after the
     end, and came to nothing; they are done when the soak goes on. `elsewhere` are open findings in the journal whose
     targets are not in this session: nobody looked at them.
     """
@@ -91,14 +92,20 @@ class SoakFinished:
     cycles: int
     operations: int
     inside: float
-    failing: tuple[str, ...]
-    new: tuple[str, ...]
-    known: tuple[str, ...]
-    gone: tuple[str, ...]
+    statuses: Mapping[str, FindingStatus]
     broken: tuple[str, ...] = ()
     problem: str = ""
     cut: int = 0
     elsewhere: tuple[str, ...] = ()
+
+    def found(self, *statuses: FindingStatus) -> tuple[str, ...]:
+        """Return the findings that have one of these statuses."""
+        return tuple(identity for identity, status in self.statuses.items() if status in statuses)
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The findings that make a soak fail: nobody accepted them."""
+        return self.found(FindingStatus.NEW, FindingStatus.OPEN, FindingStatus.NOT_REPLAYING)
 
 
 SoakEvent: TypeAlias = (

@@ -24,6 +24,7 @@ __all__ = [
     "SessionEnd",
     "SoakSession",
     "TargetHistory",
+    "status_of",
 ]
 
 
@@ -67,15 +68,30 @@ class FindingStatus(StrEnum):
     """What a finding is for whoever reads the report in the morning."""
 
     NEW = "new"
-    """Never seen before the last session."""
+    """Never seen before the last soak, in however many sessions that runs."""
     OPEN = "open"
-    """Seen before the last session, and nothing says that it is fixed."""
+    """Seen before the last soak, and nothing says that it is fixed."""
     KNOWN = "known"
     """Somebody accepted it, and said why."""
     GONE = "gone"
     """Its trace was replayed, and no longer diverges."""
     NOT_REPLAYING = "not replaying"
     """Its trace diverged once, and does not when it is replayed: it depends on more than the trace."""
+
+
+def status_of(*, accepted: bool, gone: bool, replays: bool, fresh: bool) -> FindingStatus:
+    """Return what a finding is, for whoever tells of it.
+
+    `accepted` says that somebody did, `gone` that it did not diverge when it was last replayed and was not seen
+    since, `replays` that its trace ever did bring it back, `fresh` that no earlier soak had it.
+    """
+    if gone and replays:
+        return FindingStatus.GONE
+    if accepted:
+        return FindingStatus.KNOWN
+    if not replays:
+        return FindingStatus.NOT_REPLAYING
+    return FindingStatus.NEW if fresh else FindingStatus.OPEN
 
 
 @dataclass(frozen=True, slots=True)

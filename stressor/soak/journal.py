@@ -21,14 +21,14 @@ from stressor import __version__
 from stressor.errors import RecordError
 from stressor.findings.record import decode
 from stressor.loop.finding import Finding
-from stressor.soak.chronicle import Acceptance, history_of
+from stressor.soak.chronicle import FRESH, Acceptance, history_of
 from stressor.soak.history import History, SessionEnd
 from stressor.soak.job import Job, JobResult, Replayed, Verdict
 from stressor.soak.lock import lock, unlock
 from stressor.soak.recording import cover, discover
 from stressor.soak.schema import APPLICATION, MIGRATIONS
 
-__all__ = ["Journal", "Novelty", "Resumable"]
+__all__ = ["Journal", "Kept", "Novelty", "Resumable"]
 
 _PATIENCE: Final = 30.0
 """Seconds to wait for another program that is in the middle of a write."""
@@ -41,6 +41,14 @@ class Novelty(NamedTuple):
     fields: tuple[str, ...]
     findings: tuple[str, ...]
     better: tuple[str, ...]
+
+
+class Kept(NamedTuple):
+    """A finding of the journal; the live attribute behind it is filled in. `fresh` and `replays` as in `status_of`."""
+
+    finding: Finding
+    fresh: bool
+    replays: bool
 
 
 @dataclass(frozen=True)
@@ -218,15 +226,18 @@ class Journal:
                 if each.verdict is Verdict.FAILED:
                     self._database.execute("UPDATE findings SET replays = 1 WHERE id = ?", (each.id,))
 
-    def findings(self, target: str) -> list[Finding]:
-        """Return the findings of a target; the live attribute behind each is filled in."""
+    def findings(self, target: str) -> list[Kept]:
+        """Return the findings of a target."""
         with self._explained():
             rows = self._database.execute(
-                "SELECT record, attribute FROM findings JOIN targets ON targets.number = target"
+                f"SELECT record, attribute, {FRESH}, replays FROM findings JOIN targets ON targets.number = target"
                 " WHERE name = ? ORDER BY findings.number",
                 (target,),
             ).fetchall()
-        return [_with_attribute(decode(record, str(self.file)), attribute) for record, attribute in rows]
+        return [
+            Kept(_with_attribute(decode(record, str(self.file)), attribute), bool(fresh), bool(replays))
+            for record, attribute, fresh, replays in rows
+        ]
 
     def left_open(self, targets: Collection[str]) -> list[str]:
         """Return the ids of findings of other targets than these, but those that were gone when last replayed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from stressor.loop.finding import Finding
 from stressor.soak.chronicle import Acceptance
 from stressor.soak.events import SoakFinished
-from stressor.soak.history import FindingStatus, JobOutcome, SessionEnd
+from stressor.soak.history import FindingStatus, JobOutcome, SessionEnd, status_of
 from stressor.soak.job import Job, JobResult, Verdict
 from stressor.soak.progress import SoakProgress, TargetHealth
 
@@ -34,6 +34,15 @@ class _Health:
     fields: int = 0
 
 
+@dataclass
+class _Known:
+    """What is known of a finding, as `status_of` takes it."""
+
+    fresh: bool
+    replays: bool
+    gone: bool = False
+
+
 class Standing:
     """Adds up. `coverage` is that of earlier sessions, by target; `accepted` are the findings that are known."""
 
@@ -46,24 +55,19 @@ class Standing:
             health.seen, health.fields = coverage.get(name, (0, 0))
         self._rate: Final[deque[tuple[float, int]]] = deque([(0.0, 0)])
         self._memory: Final[dict[str, int]] = {}
-        self._earlier: Final[set[str]] = set()
-        self._failing: Final[dict[str, None]] = {}
-        self._known: Final[dict[str, None]] = {}
-        self._gone: Final[dict[str, None]] = {}
         self._broken: Final[dict[str, None]] = {}
+        self._findings: Final[dict[str, _Known]] = {}
         self._told: Final[dict[str, FindingStatus]] = {}
         self._workers = 1
         self._jobs = self._cycles = self._operations = self._held = self._most_memory = 0
         self._last_new: float | None = None
         self._inside = self._capacity = self._looked = 0.0
-        self.new: Final[dict[str, None]] = {}
-        """The findings that nobody had seen or accepted before this soak."""
         self.last_novelty = 0.0
         """When a field or a finding was last seen for the first time, in seconds of the session."""
 
-    def expect(self, identity: str) -> None:
-        """Take a finding for one of an earlier session."""
-        self._earlier.add(identity)
+    def expect(self, identity: str, *, fresh: bool = False, replays: bool = True) -> None:
+        """Take a finding for one that is to be replayed; see `status_of`."""
+        self._findings[identity] = _Known(fresh, replays)
 
     def job(self, job: Job, result: JobResult, attempts: int) -> None:
         """Count a job."""
@@ -104,30 +108,35 @@ class Standing:
         """Count a sighting; return what it is, and whether that is new to whoever listens."""
         identity = finding.id
         self._health[finding.target].findings.add(identity)
-        self._gone.pop(identity, None)
-        before = self._told.get(identity)
-        if identity in self._accepted:
-            self._known[identity] = None
-            status = FindingStatus.KNOWN
-        else:
-            if identity not in self._failing and identity not in self._earlier:
-                self.new[identity] = None
-                self.last_novelty = self._last_new = now
-            self._failing[identity] = None
-            status = FindingStatus.OPEN if identity in self._earlier else FindingStatus.NEW
-            if status is FindingStatus.NEW and not replays and before is not FindingStatus.NEW:
-                status = FindingStatus.NOT_REPLAYING
+        if identity not in self._findings and identity not in self._accepted:
+            self.last_novelty = self._last_new = now
+        known = self._findings.setdefault(identity, _Known(fresh=True, replays=False))
+        known.gone = False
+        known.replays |= replays
+        before, status = self._told.get(identity), self._status(identity)
         self._told[identity] = status
         return status, status is not before
 
-    def replayed(self, identity: str, verdict: Verdict) -> None:
-        """Count the verdict on a finding of an earlier session."""
-        known = identity in self._accepted
-        if verdict is Verdict.FAILED:
-            self._told[identity] = FindingStatus.KNOWN if known else FindingStatus.OPEN
-            (self._known if known else self._failing)[identity] = None
-        elif verdict is Verdict.FIXED:
-            self._gone[identity] = None
+    def replayed(self, identity: str, verdict: Verdict) -> FindingStatus:
+        """Count the verdict on a finding that was expected; return what it is now."""
+        known = self._findings[identity]
+        known.gone = verdict is Verdict.FIXED
+        known.replays |= verdict is Verdict.FAILED
+        status = self._status(identity)
+        if verdict is Verdict.FAILED or status is FindingStatus.GONE:
+            self._told[identity] = status
+        return status
+
+    def _status(self, identity: str) -> FindingStatus:
+        known = self._findings[identity]
+        return status_of(
+            accepted=identity in self._accepted, gone=known.gone, replays=known.replays, fresh=known.fresh
+        )
+
+    @property
+    def new(self) -> int:
+        """How many new findings there are."""
+        return Counter(self._told.values())[FindingStatus.NEW]
 
     def left(self, target: str, reason: str) -> None:
         """Note that a target gets no more jobs."""
@@ -172,8 +181,8 @@ class Standing:
             busy=min(busy, workers),
             seen=sum(each.seen for each in self._health.values()),
             fields=sum(each.fields for each in self._health.values()),
-            findings=len(self._failing) + len(self._known),
-            new=len(self.new),
+            findings=sum(status is not FindingStatus.GONE for status in self._told.values()),
+            new=self.new,
             since_new=None if self._last_new is None else now - self._last_new,
             targets=tuple(sorted(targets, key=_worth_looking_at)),
         )
@@ -181,8 +190,8 @@ class Standing:
     def finished(self, end: SessionEnd, now: float, cut: int, problem: str) -> SoakFinished:
         """Return what it came to; `cut` jobs did not."""
         return SoakFinished(
-            end, now, self._jobs, self._cycles, self._operations, self.inside, tuple(self._failing), tuple(self.new),
-            tuple(self._known), tuple(self._gone), tuple(self._broken), problem, cut,
+            end, now, self._jobs, self._cycles, self._operations, self.inside, dict(self._told),
+            tuple(self._broken), problem, cut,
         )  # fmt: skip
 
 

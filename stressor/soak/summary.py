@@ -15,7 +15,7 @@ from stressor.soak.events import (
     SoakFinished,
     SoakStarted,
 )
-from stressor.soak.history import FindingStatus, SessionEnd
+from stressor.soak.history import SessionEnd
 from stressor.soak.job import Verdict
 from stressor.soak.progress import SoakProgress
 
@@ -46,9 +46,7 @@ class Summary:
                     "field": change.first.path, "cause": change.cause, "oracle": change.oracle,
                 }  # fmt: skip
             case FindingReplayed() if event.verdict is not Verdict.ERROR:
-                found = FindingStatus.KNOWN if event.known else FindingStatus.OPEN
-                status = FindingStatus.GONE if event.verdict is Verdict.FIXED else found
-                self._findings[event.id] = {"id": event.id, "status": status, "target": event.target}
+                self._findings[event.id] = {"id": event.id, "status": event.status, "target": event.target}
             case SoakFinished():
                 self._plain |= {"end": event.end, "elapsed": event.seconds, "busy": 0, "inside": round(event.inside, 4)}
                 self._plain |= {name: getattr(event, name) for name in ("jobs", "cycles", "operations", "cut")}

@@ -170,7 +170,7 @@ def test_a_killed_soak_goes_on_and_loses_no_finding(command: CommandLine) -> Non
     after = history()
     assert after.sessions[1].seed == before.sessions[0].seed
     assert [one.status for one in after.findings] == ["new"]
-    assert f"{reported}  open  counter: it still fails" in out
+    assert f"{reported}  new  counter: it still fails" in out
     assert code == 1
     assert sum(one.cycles for one in after.targets) > sum(one.cycles for one in before.targets)
 

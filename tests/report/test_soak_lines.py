@@ -14,7 +14,7 @@ from stressor.soak.history import SessionEnd
 def last_lines(cut: int) -> list[str]:
     stream = io.StringIO()
     SoakLines(stream).handle(
-        SoakFinished(SessionEnd.DONE, 60.0, 12, 3_000, 40_000, 0.95, (), (), (), (), cut=cut)
+        SoakFinished(SessionEnd.DONE, 60.0, 12, 3_000, 40_000, 0.95, {}, cut=cut)
     )
     return stream.getvalue().splitlines()
 
@@ -38,7 +38,7 @@ def test_jobs_that_were_cut_off_are_told(cut: int, said: list[str]) -> None:
 def test_findings_at_which_nobody_looked_are_told() -> None:
     stream = io.StringIO()
     SoakLines(stream).handle(
-        SoakFinished(SessionEnd.DONE, 60.0, 12, 3_000, 40_000, 0.95, (), (), (), (), elsewhere=("F-00000001", "F-00000002"))
+        SoakFinished(SessionEnd.DONE, 60.0, 12, 3_000, 40_000, 0.95, {}, elsewhere=("F-00000001", "F-00000002"))
     )
 
     assert stream.getvalue().splitlines()[-2:] == [

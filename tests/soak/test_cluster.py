@@ -182,7 +182,7 @@ def test_a_worker_is_killed_and_one_is_added_and_nothing_is_lost(
     jobs = [event for event in events if isinstance(event, JobEnded)]
     finished = events[-1]
     assert isinstance(finished, SoakFinished)
-    assert (finished.end, finished.broken, len(finished.new)) == (SessionEnd.INTERRUPTED, (), 1)
+    assert (finished.end, finished.broken, len(finished.failing)) == (SessionEnd.INTERRUPTED, (), 1)
     assert {each.outcome for each in jobs} == {JobOutcome.DONE}
     assert len({(each.target, each.seed) for each in jobs}) == len(jobs) == finished.jobs
     with Journal(Path("journal.sqlite")) as journal:

@@ -231,7 +231,7 @@ def test_a_job_is_counted_once(journal: Journal) -> None:
 def test_the_live_attribute_of_a_finding_is_kept(journal: Journal) -> None:
     finished(journal, result(discovery()))
 
-    assert [each.divergence.attribute for each in journal.findings(TARGET)] == ["fifo"]
+    assert [each.finding.divergence.attribute for each in journal.findings(TARGET)] == ["fifo"]
     assert journal.findings("other") == []
 
 

@@ -91,8 +91,8 @@ class Session:
         return [(event.finding.id, event.status) for event in self.events if isinstance(event, FindingReported)]
 
     @property
-    def replayed(self) -> list[tuple[str, Verdict, bool]]:
-        return [(event.id, event.verdict, event.known) for event in self.events if isinstance(event, FindingReplayed)]
+    def replayed(self) -> list[tuple[str, Verdict, FindingStatus]]:
+        return [(event.id, event.verdict, event.status) for event in self.events if isinstance(event, FindingReplayed)]
 
     @property
     def left(self) -> list[str]:
@@ -120,7 +120,7 @@ def test_a_finding_is_kept_and_told_once_and_looked_behind(session: Session) -> 
 
     kept = session.kept[0]
     assert session.reported == [(kept.id, FindingStatus.NEW)]
-    assert finished.failing == finished.new == (kept.id,)
+    assert finished.failing == finished.found(FindingStatus.NEW) == (kept.id,)
     assert kept.divergence.first.path == "forgets/0.second"
     assert len(kept.trace) == 2
     assert session.history.findings[0].sightings <= 2  # a job that was under way had not heard of it
@@ -151,41 +151,60 @@ def test_a_finding_of_an_earlier_session_is_replayed_and_not_new(session: Sessio
     first = session.run("Forgets")
     second = session.run("Forgets")
 
-    (identity,) = first.new
-    assert session.replayed == [(identity, Verdict.FAILED, False)]
-    assert (second.new, second.failing) == ((), (identity,))
+    (identity,) = first.failing
+    assert session.replayed == [(identity, Verdict.FAILED, FindingStatus.OPEN)]
+    assert second.statuses == {identity: FindingStatus.OPEN}
+
+
+def test_a_finding_stays_new_while_the_soak_goes_on_that_found_it(session: Session) -> None:
+    first = session.run("Forgets", seconds=60.0, findings=1)
+    resumed = session.run("Forgets", seconds=first.seconds + 2.0, resume=True)
+
+    assert resumed.statuses == first.statuses == {session.kept[0].id: FindingStatus.NEW}
+    assert [one.status for one in session.history.findings] == [FindingStatus.NEW]
+
+
+def test_a_finding_that_did_not_replay_is_not_gone_because_it_still_does_not(session: Session) -> None:
+    found = set(session.run("Moody").statuses)
+    session.run("Moody", seconds=None, stop=lambda: bool(session.replayed))
+
+    assert {(identity, verdict) for identity, verdict, _ in session.replayed} == {
+        (identity, Verdict.FIXED) for identity in found
+    }
+    assert {status for _, _, status in session.replayed} == {FindingStatus.NOT_REPLAYING}
+    assert {one.status for one in session.history.findings} == {FindingStatus.NOT_REPLAYING}
 
 
 def test_a_known_finding_makes_no_soak_fail(session: Session) -> None:
-    (identity,) = session.run("Forgets").new
+    (identity,) = session.run("Forgets").failing
 
     finished = session.run("Forgets", accepted={identity: Acceptance("for a reason", "2026-11-28")})
 
-    assert session.replayed == [(identity, Verdict.FAILED, True)]
-    assert (finished.failing, finished.known) == ((), (identity,))
+    assert session.replayed == [(identity, Verdict.FAILED, FindingStatus.KNOWN)]
+    assert finished.statuses == {identity: FindingStatus.KNOWN}
 
 
 def test_a_known_finding_that_stops_failing_is_said_so(session: Session, device: Path) -> None:
-    (identity,) = session.run("Forgets").new
+    (identity,) = session.run("Forgets").failing
     device.write_text(device.read_text().replace('"forgets", fields=[', '"forgets", fields=[vm.u8("second"), '))
 
     finished = session.run("Forgets", accepted={identity: Acceptance("for a reason", "2026-11-28")})
 
-    assert session.replayed == [(identity, Verdict.FIXED, True)]
-    assert (finished.failing, finished.known, finished.gone) == ((), (), (identity,))
+    assert session.replayed == [(identity, Verdict.FIXED, FindingStatus.GONE)]
+    assert finished.statuses == {identity: FindingStatus.GONE}
     assert session.history.findings[0].status is FindingStatus.GONE
 
 
 def test_a_finding_that_is_fixed_is_found_when_it_comes_back(session: Session, device: Path) -> None:
     broken = device.read_text()
-    (identity,) = session.run("Forgets").new
+    (identity,) = session.run("Forgets").failing
     device.write_text(broken.replace('"forgets", fields=[', '"forgets", fields=[vm.u8("second"), '))
     session.run("Forgets")
     device.write_text(broken)
 
     finished = session.run("Forgets")
 
-    assert session.replayed == [(identity, Verdict.FAILED, False)]
+    assert session.replayed == [(identity, Verdict.FAILED, FindingStatus.OPEN)]
     assert finished.failing == (identity,)
 
 
@@ -205,8 +224,8 @@ def test_traces_from_elsewhere_are_replayed_first(session: Session) -> None:
 
     finished = session.run("Forgets", traces=[finding])
 
-    assert session.replayed == [(finding.id, Verdict.FAILED, False)]
-    assert (finished.new, finished.failing) == ((), (finding.id,))
+    assert session.replayed == [(finding.id, Verdict.FAILED, FindingStatus.OPEN)]
+    assert finished.statuses == {finding.id: FindingStatus.OPEN}
 
 
 def test_a_device_that_ends_its_process_is_told_and_the_others_go_on(session: Session) -> None:
@@ -251,7 +270,7 @@ def test_it_stops_when_nothing_new_was_seen_for_long_enough(session: Session) ->
 
 
 def test_it_stops_at_so_many_findings(session: Session) -> None:
-    assert len(session.run("Forgets", seconds=None, findings=1).new) == 1
+    assert len(session.run("Forgets", seconds=None, findings=1).failing) == 1
 
 
 def test_an_interrupted_session_is_told_as_such(session: Session) -> None:
@@ -301,14 +320,14 @@ def test_a_clock_that_jumps_between_and_within_sessions_changes_nothing(
     for later in (3.0, 6.0):
         finished = session.run("Whole", "Forgets", seconds=first.seconds + later, resume=True)
         jobs += [(job.target, job.seed) for job in session.of(JobEnded)]
-        assert (finished.end, finished.failing) == (SessionEnd.DONE, first.new)
+        assert (finished.end, finished.failing) == (SessionEnd.DONE, first.failing)
     took = time.monotonic() - began
 
     history = session.history
     assert [one.began[:4] for one in history.sessions] == ["2031", "1999", "2040"]
     assert [one.number for one in history.sessions] == [1, 2, 3]
     assert len(set(jobs)) == len(jobs) == sum(sum(one.jobs.values()) for one in history.sessions)
-    assert [one.finding.id for one in history.findings] == list(first.new)
+    assert [one.finding.id for one in history.findings] == list(first.failing)
     # each took what was left of its time, by a clock that nobody sets, and ended so long after its beginning
     assert first.seconds + 6.0 <= sum(one.seconds for one in history.sessions) <= min(took, first.seconds + 12.0)
     for one in history.sessions:

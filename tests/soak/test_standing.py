@@ -25,23 +25,23 @@ def test_a_finding_is_told_again_only_when_its_status_is_another() -> None:
         (FindingStatus.NOT_REPLAYING, True), (FindingStatus.NOT_REPLAYING, False), (FindingStatus.NEW, True),
         (FindingStatus.NEW, False),
     ]  # fmt: skip
-    assert list(one.new) == [FOUND]
+    assert one.new == 1
 
 
 def test_what_was_told_by_its_replay_is_not_told_again() -> None:
     one = standing()
     one.expect(FOUND)
-    one.replayed(FOUND, Verdict.FAILED)
 
+    assert one.replayed(FOUND, Verdict.FAILED) is FindingStatus.OPEN
     assert one.found(FORGOTTEN_FIFO, True, 1.0) == (FindingStatus.OPEN, False)
-    assert one.new == {}
+    assert one.new == 0
 
 
 def test_what_is_accepted_is_known_and_nothing_new() -> None:
     one = standing({FOUND: Acceptance("it is so", "2026-11-28")})
 
     assert one.found(FORGOTTEN_FIFO, True, 1.0) == (FindingStatus.KNOWN, True)
-    assert (one.new, one.last_novelty) == ({}, 0.0)
+    assert (one.new, one.last_novelty) == (0, 0.0)
 
 
 def test_the_memory_of_a_worker_that_was_replaced_is_not_counted_on() -> None:
