@@ -89,16 +89,16 @@ def _found(finding: Finding, status: FindingStatus) -> str:
 
 
 def _replayed(event: FindingReplayed) -> str:
-    target = clean(event.target)
+    identity, target = event.finding.id, clean(event.finding.target)
     if event.verdict is Verdict.ERROR:
-        return f"{event.id}  cannot be replayed  {target}: {clean(event.problem)}\n"
+        return f"{identity}  cannot be replayed  {target}: {clean(event.problem)}\n"
     if event.verdict is Verdict.FAILED:
         said = "it still fails"
     elif event.status is FindingStatus.GONE:
         said = "it no longer fails" + ("; take it out of known.toml" if event.accepted else "")
     else:
         said = "its trace alone does not bring it back"
-    return f"{event.id}  {event.status}  {target}: {said}\n"
+    return f"{identity}  {event.status}  {target}: {said}\n"
 
 
 def _trouble(event: JobEnded) -> str:

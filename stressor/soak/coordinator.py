@@ -337,12 +337,13 @@ class Soak:
             Replayed(record.id, Verdict.ERROR, result.problem or "not replayed in time") for record in job.replays
         ]
         self._journal.replayed(verdicts)
+        findings = {record.id: finding_of(record) for record in job.replays}
         for each in verdicts:
             status = self._standing.replayed(each.id, each.verdict)
             if each.verdict is Verdict.FIXED:
                 del self._taught[job.target][each.id]
             yield FindingReplayed(
-                each.id, job.target, each.verdict, status, each.id in self._accepted, each.problem
+                findings[each.id], each.verdict, status, each.id in self._accepted, each.problem
             )
 
     def _drained(self) -> Iterator[SoakEvent]:

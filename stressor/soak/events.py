@@ -58,8 +58,7 @@ class FindingReplayed:
     """A finding of an earlier session was replayed; `status` is what it is after that, `accepted` whether somebody
     accepted it."""
 
-    id: str
-    target: str
+    finding: Finding
     verdict: Verdict
     status: FindingStatus
     accepted: bool

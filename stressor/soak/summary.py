@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stressor import __version__
+from stressor.loop.finding import Finding
 from stressor.soak.events import (
     FindingReplayed,
     FindingReported,
@@ -15,7 +16,7 @@ from stressor.soak.events import (
     SoakFinished,
     SoakStarted,
 )
-from stressor.soak.history import SessionEnd
+from stressor.soak.history import FindingStatus, SessionEnd
 from stressor.soak.job import Verdict
 from stressor.soak.progress import SoakProgress
 
@@ -40,17 +41,20 @@ class Summary:
             case SoakProgress():
                 self._plain |= msgspec.to_builtins(event)
             case FindingReported():
-                change = event.finding.divergence
-                self._findings[event.finding.id] = {
-                    "id": event.finding.id, "status": event.status, "target": event.finding.target,
-                    "field": change.first.path, "cause": change.cause, "oracle": change.oracle,
-                }  # fmt: skip
+                self._finding(event.finding, event.status)
             case FindingReplayed() if event.verdict is not Verdict.ERROR:
-                self._findings[event.id] = {"id": event.id, "status": event.status, "target": event.target}
+                self._finding(event.finding, event.status)
             case SoakFinished():
                 self._plain |= {"end": event.end, "elapsed": event.seconds, "busy": 0, "inside": round(event.inside, 4)}
                 self._plain |= {name: getattr(event, name) for name in ("jobs", "cycles", "operations", "cut")}
                 self._plain |= {"broken": event.broken, "problem": event.problem}
+
+    def _finding(self, finding: Finding, status: FindingStatus) -> None:
+        change = finding.divergence
+        self._findings[finding.id] = {
+            "id": finding.id, "status": status, "target": finding.target, "field": change.first.path,
+            "cause": change.cause, "oracle": change.oracle,
+        }  # fmt: skip
 
     def json(self) -> bytes:
         """Return the object in one line."""

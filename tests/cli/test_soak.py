@@ -188,12 +188,22 @@ def test_a_killed_worker_costs_no_job(command: CommandLine) -> None:
     assert history().targets[0].restarts == 1
 
 
-def test_the_summary_is_there_for_machines(command: CommandLine) -> None:
-    command("soak", FORGETFUL, *SHORT)
+def test_the_summary_is_there_for_machines_and_names_findings_also_where_they_are_replayed(command: CommandLine) -> None:
+    summaries = []
+    for _ in range(2):
+        command("soak", FORGETFUL, *LONGER)
+        summaries.append(json.loads(Path(".stressor/summary.json").read_text()))
 
-    summary = json.loads(Path(".stressor/summary.json").read_text())
-    assert summary["end"] == "done"
-    assert [finding["status"] for finding in summary["findings"]] == ["new"]
+    assert [summary["end"] for summary in summaries] == ["done", "done"]
+    assert [summary["findings"] for summary in summaries] == [
+        [
+            {
+                "id": "F-45ef4b54", "status": status, "target": "counter", "field": "counter/0.step",
+                "cause": "never saved", "oracle": "load-restores",
+            }
+        ]
+        for status in ("new", "open")
+    ]  # fmt: skip
 
 
 def test_a_signal_prints_the_summary(command: CommandLine) -> None:

@@ -92,7 +92,7 @@ class Session:
 
     @property
     def replayed(self) -> list[tuple[str, Verdict, FindingStatus]]:
-        return [(event.id, event.verdict, event.status) for event in self.events if isinstance(event, FindingReplayed)]
+        return [(event.finding.id, event.verdict, event.status) for event in self.events if isinstance(event, FindingReplayed)]
 
     @property
     def left(self) -> list[str]:
