@@ -16,13 +16,13 @@ from stressor.report.soak_verdict import (
     verdict,
     when,
 )
-from stressor.report.text import counted, seconds
-from stressor.soak.history import FindingHistory, FindingStatus, History
+from stressor.report.text import counted, seconds, short
+from stressor.soak.history import FindingHistory, FindingStatus, History, TargetHistory
 
 __all__ = ["soak_summary"]
 
 _ROWS: Final = 100
-"""Findings of one status in a table."""
+"""Findings of one status, or targets, in a table."""
 
 _BLOCKS: Final = 20
 """New findings that are shown whole."""
@@ -47,11 +47,23 @@ def _parts(history: History, block: Callable[[Finding], str]) -> Iterator[str]:
     findings = sorted_findings(history)
     for status in ORDER:
         yield from _table(status, [one for one in findings if one.status is status])
+    yield from _troubled([target for target in history.targets if target.trouble])
     new = [one for one in findings if one.status is FindingStatus.NEW]
     for one in new[:_BLOCKS]:
         yield f"\n### {one.finding.id}\n\n{fenced(block(one.finding))}"
     if len(new) > _BLOCKS:
         yield f"\n{counted(len(new) - _BLOCKS, 'new finding')} more.\n"
+
+
+def _troubled(targets: Sequence[TargetHistory]) -> Iterator[str]:
+    if not targets:
+        return
+    yield f"### Not looked at, or not to the end ({len(targets)})\n\n| target | cycles | why |\n|---|---|---|\n"
+    for target in targets[:_ROWS]:
+        yield f"| {plain(target.name)} | {short(target.cycles)} | {plain(target.trouble)} |\n"
+    if len(targets) > _ROWS:
+        yield f"\n{counted(len(targets) - _ROWS, 'target')} more.\n"
+    yield "\n"
 
 
 def _table(status: FindingStatus, findings: Sequence[FindingHistory]) -> Iterator[str]:

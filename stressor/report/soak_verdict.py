@@ -37,7 +37,6 @@ _ENDED: Final = {
     SessionEnd.UNFINISHED: "the last session has no end: it still runs, or was killed",
 }
 
-
 class Level(StrEnum):
     """How urgent it is."""
 
@@ -120,9 +119,13 @@ def coverage(history: History) -> str:
 
 
 def unrest(history: History) -> Iterator[str]:
-    """Yield what else went wrong: how the last session ended, targets that do not repeat, jobs that were lost."""
+    """Yield what else went wrong: how the last session ended, targets that were not looked at or do not
+    repeat, jobs that were lost."""
     if history.sessions and (said := _ENDED.get(history.sessions[-1].end)):
         yield said
+    troubled = sum(bool(target.trouble) for target in history.targets)
+    if troubled:
+        yield f"{counted(troubled, 'target')} not looked at, or not to the end"
     parted = sum(not target.deterministic for target in history.targets)
     if parted:
         yield f"{counted(parted, 'target')} not deterministic"

@@ -81,8 +81,9 @@ def _targets(
     database: sqlite3.Connection, begins: Mapping[int, float], restless: set[str]
 ) -> list[TargetHistory]:
     found = []
-    for number, name, specification, notes in database.execute(
-        "SELECT number, name, specification, notes FROM targets ORDER BY number"
+    for number, name, specification, notes, soak in database.execute(
+        "SELECT number, name, specification, notes, iif(last_soak = (SELECT max(soak) FROM sessions), last_soak, NULL)"
+        " FROM targets ORDER BY number"
     ).fetchall():
         outcomes = database.execute(
             "SELECT outcome, count(*), sum(cycles), sum(operations), sum(seconds), sum(attempts - 1), max(memory)"
@@ -110,9 +111,21 @@ def _targets(
                 restarts=sum(row[5] for row in outcomes) + jobs.get(JobOutcome.HUNG, 0) + jobs.get(JobOutcome.DIED, 0),
                 memory=max((row[6] for row in outcomes), default=0),
                 notes=tuple(json.loads(notes)),
+                trouble="" if soak is None else _trouble(database, number, soak),
             )
         )  # fmt: skip
     return found
+
+
+def _trouble(database: sqlite3.Connection, target: int, soak: int) -> str:
+    """Return why a soak did not look at a target, or not to the end; "" where its last job came to something."""
+    last = database.execute(
+        "SELECT outcome, problem FROM jobs WHERE target = ? AND soak = ? ORDER BY number DESC LIMIT 1", (target, soak)
+    ).fetchone()
+    if last is None:
+        return "no job of it ended"
+    outcome, problem = last
+    return str(problem) if outcome == JobOutcome.DONE else f"{outcome}: {problem}"
 
 
 def _state(after: int | None, toggled: int) -> FieldState:

@@ -151,6 +151,7 @@ class TargetHistory:
     the oracles that were asked for and never spoke, `operations_undrawn` the kinds never drawn.
     `deterministic` is False once two twins parted without any cycle. `restarts` and `memory` are those
     of its own processes: how often one was replaced, and the highest resident memory in bytes.
+    `trouble` says why the last soak did not look at it, or not to the end; empty where that did, or did not have it.
     """
 
     name: str
@@ -167,6 +168,7 @@ class TargetHistory:
     restarts: int = 0
     memory: int = 0
     notes: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

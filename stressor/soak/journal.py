@@ -147,9 +147,9 @@ class Journal:
             self._soak = resumes or self._session
             self._database.execute("UPDATE sessions SET soak = ? WHERE number = ?", (self._soak, self._session))
             self._database.executemany(
-                "INSERT INTO targets (name, specification) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET specification = excluded.specification",
-                targets,
+                "INSERT INTO targets (name, specification, last_soak) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET specification = excluded.specification, last_soak = excluded.last_soak",
+                [(name, specification, self._soak) for name, specification in targets],
             )
         return self._session
 

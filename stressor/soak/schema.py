@@ -53,5 +53,8 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX sightings_of_finding ON sightings (finding, number);
     """,
+    """
+    ALTER TABLE targets ADD COLUMN last_soak INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """What leads from each version to the next; the first makes an empty file version 1."""

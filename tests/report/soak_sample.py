@@ -102,6 +102,7 @@ _E1000 = TargetHistory(
     restarts=14,
     memory=212 << 20,
     notes=("flash and option ROM are left alone",),
+    trouble="broke: qemu-system-x86_64 ended by SIGSEGV while it was started",
 )
 _TIMER = TargetHistory(
     "timer", "devices/timer.py::Timer", {JobOutcome.DONE: 2_398}, 88_000_000, 990_000_000, 91_000.0,
@@ -174,7 +175,7 @@ HOSTILE = History(
         TargetHistory(
             HOSTILE_NAME, HOSTILE_NAME, {JobOutcome.DONE: 1}, 10, 100, 1.0,
             (FieldHistory(HOSTILE_NAME, FieldState.NEVER), FieldHistory(f"a.{HOSTILE_NAME}", FieldState.SEEN, 3)),
-            (Moment(0.0, 0), Moment(1.0, 10)), (HOSTILE_NAME,), (HOSTILE_NAME,), False, notes=(HOSTILE_NAME,),
+            (Moment(0.0, 0), Moment(1.0, 10)), (HOSTILE_NAME,), (HOSTILE_NAME,), False, notes=(HOSTILE_NAME,), trouble=HOSTILE_NAME,
         ),
     ),
     (

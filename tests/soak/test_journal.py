@@ -154,6 +154,30 @@ def test_a_finding_is_not_replaying_new_open_known_or_gone(journal: Journal) -> 
     ]  # fmt: skip
 
 
+def troubles(journal: Journal) -> list[str]:
+    return [target.trouble for target in journal.history().targets]
+
+
+@pytest.mark.parametrize(
+    ("last", "trouble"),
+    [
+        (result(), ""),
+        (JobResult(JobOutcome.DIED, "its process ended by itself"), "died: its process ended by itself"),
+        (JobResult(JobOutcome.DONE, "a device that cannot be migrated", "not migratable"), "a device that cannot be migrated"),
+    ],
+    ids=["done", "died", "unsuitable"],
+)
+def test_what_the_last_soak_did_not_look_at_is_told_with_the_reason(journal: Journal, last: JobResult, trouble: str) -> None:
+    finished(journal, result())
+    finished(journal, last, ordinal=1)
+
+    assert troubles(journal) == [trouble, "no job of it ended"]
+
+    journal.begin(seed=1, settings={}, workers=1, targets=[("other", "devices/other.py::Other")])
+
+    assert troubles(journal) == ["", "no job of it ended"]
+
+
 def test_open_findings_of_other_targets_are_left_open(journal: Journal) -> None:
     begin(journal)
     finished(journal, result(discovery()))

@@ -108,6 +108,7 @@ class TargetView:
     jobs: str
     restarts: int
     memory: str
+    trouble: str
     opened: bool
 
 
@@ -239,7 +240,7 @@ def _target(target: TargetHistory, found: Sequence[FindingHistory], ends: Sequen
         (f"{short(last.cycles)} cycles", seconds(max(last.at, ends[-1]) if ends else last.at)) if last else ("", ""),
         [(one.finding.id, f"{one.finding.divergence.cause}, {seconds(one.at)}") for one in sorted(found, key=lambda one: one.at)],
         [(f"{said}: {counted(len(items), noun)}", items) for said, noun, items in lists if items], target.deterministic, _jobs(target.jobs),
-        target.restarts, megabytes(target.memory) if target.memory else "", opened,
+        target.restarts, megabytes(target.memory) if target.memory else "", clean(target.trouble), opened,
     )  # fmt: skip
 
 
