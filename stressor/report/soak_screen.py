@@ -17,6 +17,9 @@ __all__ = ["SoakScreen", "screen_lines", "screen_row"]
 _MINUTE: Final = 60.0
 _TARGETS: Final = 8
 _NAME: Final = 28
+_CYCLES: Final = 17
+_WORD: Final = 8
+"""Columns that a name, or what troubles a target, has at least: all others are for numbers."""
 
 
 class SoakScreen:
@@ -34,7 +37,7 @@ class SoakScreen:
     def show(self, progress: SoakProgress) -> None:
         """Show how it is going."""
         if self._live:
-            self._draw("\n".join(screen_lines(progress)))
+            self._draw(progress)
         elif self._clock() - self._last_row >= _MINUTE:
             self._last_row = self._clock()
             self._stream.write(screen_row(progress) + "\n")
@@ -52,7 +55,7 @@ class SoakScreen:
             self._view.stop()
             self._view = None
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, progress: SoakProgress) -> None:
         # rich costs 40 ms to import: only for those who see it.
         from rich.text import Text
 
@@ -68,29 +71,33 @@ class SoakScreen:
                 redirect_stderr=False,
             )
             self._view.start()
-        self._view.update(Text(text, no_wrap=True, overflow="ellipsis"))
+        lines = screen_lines(progress, self._view.console.width)
+        self._view.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
 
 
-def screen_lines(progress: SoakProgress) -> Iterator[str]:
-    """Yield the live view: the work, the state it is in, and the targets to look at first."""
+def screen_lines(progress: SoakProgress, width: int = WIDTH) -> Iterator[str]:
+    """Yield the live view: the work, the state it is in, and the targets to look at first. On less than 80 columns
+    there are more lines instead of less in them."""
     limit = f" of {_clock(progress.limit)}" if progress.limit is not None else ""
-    yield _columns(
+    yield from _columns(
+        width,
         f"{_clock(progress.elapsed)}{limit}",
         f"{progress.cycles:,} cycles",
         f"{short(progress.cycles_per_second)}/s",
         f"{short(progress.operations)} operations",
     )
-    yield _columns(
+    yield from _columns(
+        width,
         f"{counted(progress.jobs, 'job')}",
         f"{progress.busy} of {counted(progress.workers, 'worker')} busy",
         "",
         f"{progress.seen:,} of {counted(progress.fields, 'field')} seen",
     )
     last = "none so far" if progress.since_new is None else f"the last {seconds(progress.since_new)} ago"
-    new = f"{progress.new:,} new, {last}" if progress.new else "none new"
-    yield f"{counted(progress.findings, 'finding')} ({new})"
+    new = f"({progress.new:,} new, {last})" if progress.new else "(none new)"
+    yield from _packed(width, counted(progress.findings, "finding"), new, between=" ")
     for target in progress.targets[:_TARGETS]:
-        yield _health(target)
+        yield from _health(width, target)
 
 
 def screen_row(progress: SoakProgress) -> str:
@@ -112,20 +119,40 @@ def screen_row(progress: SoakProgress) -> str:
     return row
 
 
-def _health(target: TargetHealth) -> str:
-    notes = [
-        clean(target.trouble),
+def _health(width: int, target: TargetHealth) -> Iterator[str]:
+    name, trouble, cycles = clean(target.name), clean(target.trouble), f"{short(target.cycles)} cycles"
+    numbers = [
         counted(target.findings, "finding") if target.findings else "",
         counted(target.restarts, "restart") if target.restarts else "",
         megabytes(target.memory) if target.memory else "",
     ]
-    said = "  ".join(note for note in notes if note)
-    name = middle(clean(target.name), _NAME)
-    return middle(f"  {name:<{_NAME}}{short(target.cycles):>10} cycles  {said}".rstrip(), WIDTH)
+    if width < WIDTH:
+        yield from _packed(width, f"  {name}", cycles, trouble, *numbers)
+        return
+    said = "".join(f"  {number}" for number in numbers if number)
+    room = width - 2 - _NAME - _CYCLES - 2 - len(said)
+    said = f"{cycles:>{_CYCLES}}" + (f"  {middle(trouble, max(room, _WORD))}" if trouble else "") + said
+    column = max(_WORD, min(_NAME, width - 2 - len(said)))
+    yield middle(f"  {middle(name, column):<{column}}{said}", width)
 
 
-def _columns(first: str, second: str, third: str, fourth: str) -> str:
-    return middle(f"{first:<20}{second:<24}{third:<12}{fourth}".rstrip(), WIDTH)
+def _columns(width: int, first: str, second: str, third: str, fourth: str) -> Iterator[str]:
+    if width < WIDTH:
+        yield from _packed(width, first, second, third, fourth)
+    else:
+        yield middle(f"{first:<20}{second:<24}{third:<12}{fourth}".rstrip(), width)
+
+
+def _packed(width: int, *parts: str, between: str = "  ") -> Iterator[str]:
+    """Yield parts in as few lines as hold them, none broken; further lines are indented."""
+    line = ""
+    for part in filter(None, parts):
+        longer = line + between + part if line else part
+        if line and len(longer) > width:
+            yield line
+            longer = f"    {part}"
+        line = middle(longer, width)
+    yield line
 
 
 def _clock(amount: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 
+import pytest
+
 from stressor.report.soak_screen import SoakScreen, screen_lines, screen_row
 from stressor.soak.progress import SoakProgress, TargetHealth
 
@@ -37,6 +39,32 @@ def test_a_terminal_is_shown_the_work_its_state_and_the_targets() -> None:
         "  qemu:e1000                      34.6 k cycles  1 finding  3 restarts  212 MB",
         "  uart16550                       12.3 M cycles  hung  6 findings",
     ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_number_is_lost_however_narrow_the_terminal_is(width: int) -> None:
+    long = TargetHealth("qemu:virtio-balloon-pci-transitional", 12_345, 2, 5, 310 << 20, trouble="3 jobs came to nothing " * 4)
+    lines = list(screen_lines(dataclasses.replace(PROGRESS, targets=(*PROGRESS.targets, long)), width))
+
+    assert max(map(len, lines)) <= width
+    shown = " ".join(" ".join(lines).split())
+    for number in (
+        "1:23:45 of 8:00:00", "12,345,678 cycles", "3,421/s", "1.23 G operations", "412 jobs", "2 of 2 workers busy",
+        "812 of 1,003 fields seen", "7 findings (2 new, the last 12 min ago)", "34.6 k cycles", "1 finding 3 restarts 212 MB",
+        "12.3 M cycles hung 6 findings", "12.3 k cycles 3 ", "2 findings 5 restarts 310 MB",
+    ):  # fmt: skip
+        assert number in shown
+
+
+@pytest.mark.parametrize("columns", [40, 100])
+def test_the_view_is_as_wide_as_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = io.StringIO()
+    screen = SoakScreen(stream, live=True)
+    screen.show(PROGRESS)
+    screen.close()
+
+    assert "\n".join(screen_lines(PROGRESS, columns)) in stream.getvalue().replace("\r", "")
 
 
 def test_a_line_says_what_matters_first() -> None:
