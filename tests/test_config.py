@@ -65,6 +65,28 @@ def test_the_nearest_file_counts_and_its_paths_are_relative_to_it(tmp_path: Path
     assert configuration.settings["targets"].source == "../../pyproject.toml"
 
 
+def test_default_paths_belong_to_the_project_and_given_ones_to_the_working_directory(tmp_path: Path) -> None:
+    project(tmp_path, "")
+    below = tmp_path / "one" / "two"
+    below.mkdir(parents=True)
+    (tmp_path / "one" / "pyproject.toml").write_text("[project]\nname = 'a package without our table'\n")
+
+    configuration = loaded(below, {"STRESSOR_JOURNAL": "mine.sqlite"}, findings="here")
+
+    assert (configuration.targets, configuration.root) == (["../../devices"], Path("../.."))
+    assert (configuration.known, configuration.journal) == (Path("../../known.toml"), Path("mine.sqlite"))
+    assert configuration.findings == Path("here")
+
+
+def test_without_our_table_the_working_directory_is_the_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a package without our table'\n")
+    (tmp_path / "below").mkdir()
+
+    configuration = loaded(tmp_path / "below")
+
+    assert (configuration.file, configuration.root, configuration.targets) == (None, Path(), ["devices"])
+
+
 @pytest.mark.parametrize(
     ("text", "options", "expected"),
     [

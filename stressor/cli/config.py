@@ -27,7 +27,7 @@ def config(as_json: bool, profile: str | None) -> int:
 
 
 def _lines(configuration: Configuration) -> Iterator[str]:
-    yield f"file      {clean(configuration.file or 'none: no pyproject.toml is here or above')}"
+    yield f"file      {clean(configuration.file or 'none: no pyproject.toml here or above has [tool.stressor]')}"
     yield f"profiles  {listed([clean(name) for name in configuration.profiles], 10)}"
     yield ""
     rows = [(key.name, *_value(configuration, key.name)) for key in KEYS]

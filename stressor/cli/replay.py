@@ -19,6 +19,7 @@ from stressor.cli.common import (
     verbose_option,
 )
 from stressor.cli.exit_code import ExitCode
+from stressor.config import Configuration
 from stressor.errors import NoDeviceError, StressorError
 from stressor.findings.record import read
 from stressor.findings.store import Store
@@ -60,7 +61,7 @@ def replay(
     for file in files:
         if results["FAILED"]:
             click.echo()
-        results[_replayed(file, configuration.batch_timeout, session)] += 1
+        results[_replayed(file, configuration, session)] += 1
     if len(files) > 1:
         parts = [
             f"{results[word]} {word.lower()}"
@@ -89,14 +90,14 @@ def _files(what: tuple[str, ...], store: Store) -> list[Path]:
     return list(files)
 
 
-def _replayed(file: Path, batch_timeout: float, session: Session) -> str:
+def _replayed(file: Path, configuration: Configuration, session: Session) -> str:
     from stressor.search.replay import replay as diverges  # imports hypothesis
     from stressor.targets.loader import find_models
 
     try:
         finding = read(file)
         (model, *_) = find_models([finding.specification])
-        divergence = diverges(finding, model, batch_timeout)
+        divergence = diverges(finding, model, configuration.batch_timeout)
     except StressorError as error:
         click.echo(f"ERROR   {file.stem}")
         print_error(error, verbose=session.verbose)
@@ -109,7 +110,7 @@ def _replayed(file: Path, batch_timeout: float, session: Session) -> str:
     again = dataclasses.replace(finding, divergence=divergence)
     click.echo(
         "\n"
-        + failure_block(again, model.operations, replay=f"stressor replay {_name(finding, file)}"),
+        + failure_block(again, model.operations, replay=f"stressor replay {_name(finding, file, configuration)}"),
         nl=False,
     )
     return "FAILED"
@@ -121,7 +122,6 @@ def _otherwise(finding: Finding, divergence: Divergence, target: str) -> str:
     return "\n        not as it was found: what diverges now is another finding"
 
 
-def _name(finding: Finding, file: Path) -> str:
-    return (
-        finding.id if file.stem == finding.id and file == Store().folder / file.name else str(file)
-    )
+def _name(finding: Finding, file: Path, configuration: Configuration) -> str:
+    stored = configuration.stores_by_id and file == configuration.findings / f"{finding.id}.json"
+    return finding.id if stored else str(file)

@@ -26,7 +26,7 @@ from stressor.cli.common import (
 from stressor.cli.exit_code import ExitCode, exit_code_of
 from stressor.cli.interruption import Interruption
 from stressor.cli.live_options import live_options, with_live_options
-from stressor.config import Configuration, Origin
+from stressor.config import Configuration
 from stressor.errors import RecordError, StressorError, UsageError
 from stressor.findings.record import encode
 from stressor.findings.regressions import promoted, read_promoted
@@ -238,7 +238,7 @@ class _Outputs:
     ) -> None:
         stream = sys.stderr if beside_json else sys.stdout
         self._session = session
-        self._by_path = configuration.settings["findings"].origin < Origin.FILE
+        self._by_id = configuration.stores_by_id
         self._store = Store(configuration.findings)
         self._json = JsonLines(json_stream) if json_stream is not None else None
         self._files: dict[str, Path] = {}
@@ -296,7 +296,7 @@ class _Outputs:
         file = self._files.get(finding.id)
         if file is None:
             return f"stressor run {shlex.quote(finding.specification)} --seed {finding.seed}"
-        return f"stressor replay {shlex.quote(str(file)) if self._by_path else finding.id}"
+        return f"stressor replay {finding.id if self._by_id else shlex.quote(str(file))}"
 
     def _block(self, finding: Finding) -> str:
         operations = self._models[finding.target].operations

@@ -8,15 +8,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from stressor.cli.common import Session, print_error, use_live
 from stressor.cli.exit_code import ExitCode
 from stressor.cli.interruption import NOTICE, Interruption
-from stressor.config import Configuration
+from stressor.config import Configuration, moved
 from stressor.errors import RecordError, StressorError
 from stressor.findings.record import encode, read
 from stressor.findings.regressions import promoted, read_promoted
@@ -82,7 +83,7 @@ class Soaking:
                 oracles=configuration.oracles,
                 reset_modes=configuration.reset_modes,
                 batch_timeout=configuration.batch_timeout,
-                settings=configuration.as_plain(),
+                settings=self._plain(configuration),
                 limits=Limits(configuration.settings["for"].value, self._quiet, self._max_findings),
                 accepted=accepted,
                 keep=self._keep,
@@ -125,10 +126,18 @@ class Soaking:
         if earlier is None:
             return self._configuration
         settings = dict(Configuration.from_plain(earlier.settings).settings)
+        targets = settings["targets"]
+        settings["targets"] = replace(targets, value=moved(targets.value, self._configuration.root, Path()))
         for name in ("for", "jobs", "findings", "journal", "known"):
             if self._configuration.given(name) or name not in settings:
                 settings[name] = self._configuration.settings[name]
         return Configuration(settings)
+
+    def _plain(self, configuration: Configuration) -> dict[str, list[Any]]:
+        """Return the settings for the journal, which may be resumed in another folder of the project."""
+        plain = configuration.as_plain()
+        plain["targets"][0] = moved(configuration.targets, Path(), self._configuration.root)
+        return plain
 
     def _target(
         self, model: TargetType | RunsItself, accepted: dict[str, Acceptance], *, travels: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stressor.config.keys import KEYS, Key, parse_duration
-from stressor.config.loading import is_path, load
+from stressor.config.loading import is_path, load, moved
 from stressor.config.settings import Configuration, Origin, Setting
 
-__all__ = ["KEYS", "Configuration", "Key", "Origin", "Setting", "is_path", "load", "parse_duration"]
+__all__ = ["KEYS", "Configuration", "Key", "Origin", "Setting", "is_path", "load", "moved", "parse_duration"]

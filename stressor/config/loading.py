@@ -1,9 +1,12 @@
 """Gathers the settings.
 
 A setting is taken from the option, else the `STRESSOR_*` variable, else the chosen profile, else
-`[tool.stressor]` of the nearest `pyproject.toml` (up from the working directory), else its default.
-A profile is a table `[tool.stressor.profiles.NAME]`, over one that comes with Stressor if there is any
-of that name. Paths in a `pyproject.toml` are relative to it.
+`[tool.stressor]` of the nearest `pyproject.toml` that has it (up from the working directory), else its
+default. A profile is a table `[tool.stressor.profiles.NAME]`, over one that comes with Stressor if there is
+any of that name.
+
+That file's folder is the project's; without one it is the working directory. A path that somebody gave as
+an option or in a variable is relative to the working directory, any other, also a default, to the project.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +23,7 @@ from stressor.config.profiles import BUILT_IN, DEFAULT, profiles_in
 from stressor.config.settings import Configuration, Origin, Setting
 from stressor.errors import UsageError
 
-__all__ = ["is_path", "load"]
+__all__ = ["is_path", "load", "moved"]
 
 
 class _Given(NamedTuple):
@@ -70,7 +73,7 @@ def load(
         {
             key.name: Setting(given[key.name].parsed(), *given[key.name][2:4])
             if key.name in given
-            else Setting(key.default(), Origin.DEFAULT, "default")
+            else Setting(file.rooted(key.name, key.default()), Origin.DEFAULT, "default")
             for key in KEYS
         },
         file.source,
@@ -79,16 +82,17 @@ def load(
 
 
 class _File:
-    """The nearest `pyproject.toml`, if there is one, and the profiles that come with Stressor."""
+    """The nearest `pyproject.toml` with our table, if there is one, and the profiles that come with Stressor."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._root = next(
-            (path for path in (folder, *folder.parents) if (path / "pyproject.toml").is_file()), folder
-        )
-        file = self._root / "pyproject.toml"
-        self.source = _relative(file, folder) if file.is_file() else None
-        self._table = _table(file, self.source) if self.source else {}
+        self._folder = self._root = folder
+        self._table: dict[str, Any] = {}
+        self.source: str | None = None
+        for path in (folder, *folder.parents):
+            file = path / "pyproject.toml"
+            if file.is_file() and (table := _table(file, _relative(file, folder))) is not None:
+                self._root, self._table, self.source = path, table, _relative(file, folder)
+                break
         self._own = profiles_in(self._table, self.source or "")
         self.profiles = tuple(dict.fromkeys((DEFAULT, *BUILT_IN, *self._own)))
 
@@ -103,7 +107,7 @@ class _File:
                     f"{source}: [tool.stressor] has no key {name!r}{meant(name, (*BY_NAME, 'profiles'))}; "
                     f"its keys are {', '.join(BY_NAME)}"
                 )
-            value = self._rooted(name, value)
+            value = self.rooted(name, value)
             yield _Given(BY_NAME[name], value, Origin.FILE, source, f"{source}: {name}")
 
     def profile(self, name: str) -> Iterator[_Given]:
@@ -113,28 +117,32 @@ class _File:
             yield _Given(BY_NAME[key], value, Origin.BUILT_IN, where, f"{where}: {key}")
         for key, value in self._own.get(name, {}).items():
             where = f"{self.source} [profiles.{name}]"
-            value = self._rooted(key, value)
+            value = self.rooted(key, value)
             yield _Given(BY_NAME[key], value, Origin.PROFILE, where, f"{where}: {key}")
 
-    def _rooted(self, name: str, value: object) -> object:
+    def rooted(self, name: str, value: object) -> object:
+        """Return a value from the working directory that is one from the project's folder."""
         if name in ("findings", "journal", "known") and isinstance(value, str):
             return _relative(self._root / value, self._folder)
         if name == "targets" and isinstance(value, list):
-            return [
-                _relative(self._root / word, self._folder)
-                if isinstance(word, str) and is_path(word)
-                else word
-                for word in value
-            ]
+            return moved(value, self._root, self._folder)
         return value
 
 
-def _table(file: Path, source: str) -> dict[str, Any]:
+def moved(targets: Sequence[object], origin: Path, folder: Path) -> list[object]:
+    """Return targets as seen from `folder` whose paths are relative to `origin`; what is no path stays."""
+    return [
+        _relative(origin / word, folder) if isinstance(word, str) and is_path(word) else word for word in targets
+    ]
+
+
+def _table(file: Path, source: str) -> dict[str, Any] | None:
+    """Return our table; None when there is none."""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("stressor", {})
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("stressor")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{source}: cannot be read: {error}; correct the file") from error
-    if not isinstance(table, dict):
+    if table is not None and not isinstance(table, dict):
         raise UsageError(f"{source}: [tool.stressor] must be a table, not {table!r}")
     return table
 

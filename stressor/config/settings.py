@@ -48,13 +48,18 @@ class Setting:
 class Configuration:
     """The settings by key; `settings` has each of `KEYS`.
 
-    `file` is the `pyproject.toml` that was read, None when there is none. `profiles` are the names of
-    all profiles that could be chosen.
+    `file` is the `pyproject.toml` that was read, from the working directory, None when there is none. `profiles`
+    are the names of all profiles that could be chosen.
     """
 
     settings: Mapping[str, Setting]
     file: str | None = None
     profiles: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The project's folder, from the working directory: that of `file`, or the working directory itself."""
+        return Path(self.file or "").parent
 
     @property
     def profile(self) -> str:
@@ -121,6 +126,11 @@ class Configuration:
         """Percent of each target's fields that a run has to exercise; None for no such gate."""
         percent: float | None = self.settings["require-coverage"].value
         return percent
+
+    @property
+    def stores_by_id(self) -> bool:
+        """Whether every later command finds a stored finding by its id: nobody named another folder for this one."""
+        return self.settings["findings"].origin >= Origin.FILE
 
     def given(self, name: str) -> bool:
         """Return whether anybody gave a setting, so that its value is no default."""

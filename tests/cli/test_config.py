@@ -45,7 +45,7 @@ def test_a_project_without_a_file_says_so(command: CommandLine) -> None:
 
     lines = command.raw("config").splitlines()
 
-    assert lines[0] == "file      none: no pyproject.toml is here or above"
+    assert lines[0] == "file      none: no pyproject.toml here or above has [tool.stressor]"
     assert "seed              default  a new one each time" in lines
 
 

@@ -175,6 +175,27 @@ def test_a_killed_soak_goes_on_and_loses_no_finding(command: CommandLine) -> Non
     assert sum(one.cycles for one in after.targets) > sum(one.cycles for one in before.targets)
 
 
+def test_a_soak_writes_into_the_project_and_goes_on_from_any_of_its_folders(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (command.folder / "pyproject.toml").write_text("[tool.stressor]\n")
+    below = command.folder / "one" / "two"
+    below.mkdir(parents=True)
+
+    monkeypatch.chdir(below)
+    first = command("soak", *SHORT)
+    monkeypatch.chdir(below.parent)
+    second = command("soak", "--resume", "--for", "5s")
+
+    assert (first.code, second.code) == (1, 1)
+    assert "F-45ef4b54  new  counter: it still fails" in second.out
+    assert [*below.parent.iterdir()] == [below]
+    assert [*below.iterdir()] == []
+    monkeypatch.chdir(command.folder)
+    assert len(history().sessions) == 2
+    assert [found.id for found in Store().all()] == ["F-45ef4b54"]
+
+
 def test_a_killed_worker_costs_no_job(command: CommandLine) -> None:
     process = started(command, WHOLE, "--for", "6s", "--seed", "1")
     os.kill(all_workers(process)[0], signal.SIGKILL)
