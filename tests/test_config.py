@@ -123,6 +123,10 @@ def test_the_nearer_of_time_and_cycles_is_the_bound(
         ("oracles = []", "it is a list of oracles, at least one"),
         ("reset-modes = [1]", "it is a list of reset modes"),
         ("findings = 3", "the path of a folder"),
+        ("findings = ''", r"pyproject\.toml: findings: it is the path of a folder, or left out for the default one, not ''"),
+        ("journal = ' '", r"pyproject\.toml: journal: it is the path of a file, or left out for the default one, not ' '"),
+        ("profiles.own.known = ''", r"\[tool\.stressor\.profiles\.own\] known: it is the path of a file"),
+        ("targets = ['devices', '']", "it is a list of targets, at least one"),
         ("targets = 3", "it is a list of targets"),
         (
             "profile = 'nigthly'",

@@ -119,7 +119,7 @@ def _words(value: object, what: str) -> list[str]:
     if (
         not isinstance(value, list | tuple)
         or not value
-        or not all(isinstance(word, str) and word for word in value)
+        or not all(isinstance(word, str) and word.strip() for word in value)
     ):
         raise ValueError(f"it is a list of {what}, at least one")
     return list(dict.fromkeys(value))
@@ -141,14 +141,14 @@ def _choices(kind: type[Oracle] | type[ResetMode], what: str) -> Callable[[objec
 
 
 def _folder(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("it is the path of a folder")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it is the path of a folder, or left out for the default one")
     return value
 
 
 def _file(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("it is the path of a file")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it is the path of a file, or left out for the default one")
     return value
 
 

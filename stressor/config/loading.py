@@ -121,8 +121,9 @@ class _File:
             yield _Given(BY_NAME[key], value, Origin.PROFILE, where, f"{where}: {key}")
 
     def rooted(self, name: str, value: object) -> object:
-        """Return a value from the working directory that is one from the project's folder."""
-        if name in ("findings", "journal", "known") and isinstance(value, str):
+        """Return a value from the working directory that is one from the project's folder; what is no path stays, so that
+        it is refused as it was given."""
+        if name in ("findings", "journal", "known") and isinstance(value, str) and value.strip():
             return _relative(self._root / value, self._folder)
         if name == "targets" and isinstance(value, list):
             return moved(value, self._root, self._folder)
@@ -132,7 +133,8 @@ class _File:
 def moved(targets: Sequence[object], origin: Path, folder: Path) -> list[object]:
     """Return targets as seen from `folder` whose paths are relative to `origin`; what is no path stays."""
     return [
-        _relative(origin / word, folder) if isinstance(word, str) and is_path(word) else word for word in targets
+        _relative(origin / word, folder) if isinstance(word, str) and word.strip() and is_path(word) else word
+        for word in targets
     ]
 
 
