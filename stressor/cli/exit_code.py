@@ -31,7 +31,8 @@ class ExitCode(IntEnum):
     noticed nothing at all.
     """
     NOTHING_RAN = 4
-    """There was nothing to run, or not one cycle ran, or what there is cannot be stressed."""
+    """There was nothing to run, or not one cycle ran, or no oracle that was asked for had anything to look at, or
+    what there is cannot be stressed."""
     INTERRUPTED = 130
     """Ctrl-C, or whoever read the output went away; every report is written."""
 

@@ -144,7 +144,8 @@ class TargetFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """Last of all; by name the targets that are broken, skipped, or `uncovered`, as in `TargetFinished`."""
+    """Last of all; by name the targets that are broken, skipped, `uncovered`, as in `TargetFinished`, or `unchecked`: none
+    of the oracles that were asked for had anything to look at there. `checked` says that one had, in some target."""
 
     cycles: int
     operations: int
@@ -154,6 +155,8 @@ class RunFinished:
     interrupted: bool = False
     skipped: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    checked: bool = True
 
 
 Event: TypeAlias = (

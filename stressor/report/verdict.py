@@ -28,14 +28,14 @@ class Verdict(Enum):
 
 
 def verdict_of(finished: RunFinished) -> Verdict:
-    """Return how a run ended. It is clean only when at least one cycle ran."""
+    """Return how a run ended. It is clean only when at least one cycle ran, and was looked at."""
     if finished.interrupted:
         return Verdict.INTERRUPTED
     if finished.broken:
         return Verdict.BROKEN
     if finished.findings:
         return Verdict.FINDINGS
-    if not finished.cycles:
+    if not finished.cycles or not finished.checked:
         return Verdict.NOTHING_RAN
     return Verdict.TOO_LITTLE if finished.uncovered else Verdict.CLEAN
 
@@ -85,20 +85,29 @@ def _sentence(finished: RunFinished, devices: int, with_findings: int, required:
         case Verdict.NOTHING_RAN:
             if finished.skipped:
                 return f"nothing ran: {_skipped(finished)}"
+            if finished.cycles:
+                return (
+                    f"nothing was checked ({ran}): no oracle that was asked for had anything to look at; choose others, or "
+                    "give it more: cycles, or for invariants-hold a description with `validate`"
+                )
             return "nothing ran: not one cycle, so nothing was shown; give it more --cycles or time"
         case Verdict.TOO_LITTLE:
             return f"{too_little(finished.uncovered, required)}; nothing diverged ({ran})"
         case Verdict.CLEAN:
             left = f"; {_skipped(finished)}" if finished.skipped else ""
+            left += f"; nothing was checked in {_names(finished.unchecked)}" if finished.unchecked else ""
             return f"clean: {ran}, nothing diverged{left}"
 
 
 def too_little(devices: Sequence[str], required: float | None) -> str:
     """Return the sentence about devices of which fewer fields were exercised than the percentage `required`."""
-    names = [*map(clean, devices)]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     share = f"less than {required:g} % of the fields" if required is not None else "too few fields"
-    return f"too little was exercised: {share} of {', '.join(names[:_NAMED])}{more}"
+    return f"too little was exercised: {share} of {_names(devices)}"
+
+
+def _names(devices: Sequence[str]) -> str:
+    more = f" and {len(devices) - _NAMED} more" if len(devices) > _NAMED else ""
+    return ", ".join(map(clean, devices[:_NAMED])) + more
 
 
 def _skipped(finished: RunFinished) -> str:

@@ -78,6 +78,8 @@ def run(
     broken: list[str] = []
     skipped: list[str] = []
     uncovered: list[str] = []
+    asked = [oracle for oracle in oracles if oracle is not Oracle.RUNS_ALONE] or chosen  # that one is always on
+    checked: dict[str, bool] = {}
     for index, target in enumerate(targets):
         if stop():
             break
@@ -147,8 +149,10 @@ def run(
                 total_operations += campaign.operations
         enough = statistics.covers(required_coverage)
         uncovered += [] if enough else [target.name]
+        checked[target.name] = any(statistics.oracles.get(oracle) for oracle in asked)
         yield TargetFinished(target.name, statistics, findings, interrupted, notes, not enough)
     yield RunFinished(
         total_cycles, total_operations, tuple(found), tuple(broken), monotonic() - started, stop(),
-        tuple(skipped), tuple(uncovered),
+        tuple(skipped), tuple(uncovered), tuple(name for name, looked in checked.items() if not looked),
+        any(checked.values()),
     )  # fmt: skip

@@ -90,6 +90,14 @@ def test_modes_and_oracles_are_chosen(command: CommandLine) -> None:
     assert "  cycles         100 donor, 100 fresh\n" in out
 
 
+def test_a_run_in_which_no_oracle_had_anything_to_look_at_is_not_clean(command: CommandLine) -> None:
+    code, out, _ = command("run", WHOLE, *QUICK, "--oracle", "invariants-hold")
+
+    assert code == 4
+    assert "not exercised  oracles      invariants-hold\n" in out
+    assert "\nnothing was checked (" in out
+
+
 def test_the_events_go_to_a_file(command: CommandLine) -> None:
     command("run", *QUICK, "--json", "events.jsonl")
 

@@ -19,6 +19,8 @@ GOOD = RunFinished(20_000, 203_112, (), (), 1.5)
         ({"findings": ("F-1",), "cycles": 0}, Verdict.FINDINGS, 1),
         ({"findings": ("F-1",), "broken": ("a",)}, Verdict.BROKEN, 3),
         ({"cycles": 0}, Verdict.NOTHING_RAN, 4),
+        ({"unchecked": ("a",), "checked": False}, Verdict.NOTHING_RAN, 4),
+        ({"unchecked": ("a",)}, Verdict.CLEAN, 0),
         ({"cycles": 0, "uncovered": ("a",)}, Verdict.NOTHING_RAN, 4),
         ({"uncovered": ("a",)}, Verdict.TOO_LITTLE, 1),
         ({"uncovered": ("a",), "findings": ("F-1",)}, Verdict.FINDINGS, 1),
@@ -41,6 +43,18 @@ def test_every_verdict_has_an_exit_code() -> None:
 def test_a_clean_run_says_what_it_did() -> None:
     assert verdict_line(GOOD, ["uart"], []) == (
         "clean: 1 device, 20,000 cycles, 203,112 operations, nothing diverged"
+    )
+
+
+def test_what_was_not_checked_is_said() -> None:
+    some = dataclasses.replace(GOOD, unchecked=("a",))
+    none = dataclasses.replace(GOOD, unchecked=("a", "b"), checked=False)
+
+    assert verdict_line(some, ["a", "b"], []).replace("\n ", "").endswith("nothing diverged; nothing was checked in a")
+    assert verdict_line(none, ["a", "b"], []) == (
+        "nothing was checked (2 devices, 20,000 cycles, 203,112 operations): no oracle\n"
+        "  that was asked for had anything to look at; choose others, or give it more:\n"
+        "  cycles, or for invariants-hold a description with `validate`"
     )
 
 
