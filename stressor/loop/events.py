@@ -114,10 +114,12 @@ class FindingFound:
 
 @dataclass(frozen=True, slots=True)
 class TargetBroke:
-    """The campaign cannot go on, for a reason that is not a finding; others still run."""
+    """The campaign cannot go on, for a reason that is not a finding; others still run. `trace` is the traceback of what
+    was raised, as text."""
 
     target: str
     problem: str
+    trace: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 import traceback
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from stressor.loop.finding import Value
 from stressor.loop.watchdog import Hung
 
-__all__ = ["output", "outputs", "plain", "said", "section_of", "text", "where"]
+__all__ = ["output", "outputs", "place", "plain", "said", "section_of", "text", "where"]
+
+_NOT_THEIRS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
+"""What names of files begin with that are no author's: Stressor's, Python's, installed ones, and those of generated code."""
 
 _SECTION = re.compile(r".*?/\d+(#\d+)?(?=\.|$)")
 
@@ -58,6 +62,20 @@ def where(error: BaseException) -> str:
         return ""
     frame = frames[-1]
     return f"{PurePath(frame.filename).name}:{frame.lineno} in {frame.name}"
+
+
+def place(error: BaseException) -> str:
+    """Return `file:line: ` of the author's line that raised, or called what did; the path as reports print it.
+
+    Where no line is the author's it is that of the innermost frame, and "" where there is none.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
+    for frame in reversed(theirs or frames):
+        file = PurePath(frame.filename)
+        shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+        return f"{shown.as_posix()}:{frame.lineno}: "
+    return ""
 
 
 def section_of(path: str) -> str:

@@ -53,8 +53,8 @@ class TerminalReport:
 
     `live` shows progress in place, otherwise there is one plain line a minute. `operations` holds,
     by target, what names the steps of a trace, and `replay` gives the line that brings a finding
-    back. `verbose` names everything that was not exercised instead of the first few, and shows each
-    finding whole also in a run over many targets.
+    back. `verbose` names everything that was not exercised instead of the first few, shows each
+    finding whole also in a run over many targets, and the traceback of what broke.
     """
 
     def __init__(
@@ -106,7 +106,8 @@ class TerminalReport:
             case TargetBroke():
                 self._outcomes[event.target] = event
                 problem = clean(event.problem)
-                self._write(f"\n{self._styled('broke', '31')}: {clean(event.target)}: {problem}\n")
+                trace = "".join(f"{clean(line)}\n" for line in event.trace.splitlines()) if self._verbose else ""
+                self._write(f"\n{trace}{self._styled('broke', '31')}: {clean(event.target)}: {problem}\n")
             case TargetFinished():
                 self._outcomes[event.target] = event
                 if not self._many or self._verbose or event.uncovered:

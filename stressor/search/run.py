@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from time import monotonic
@@ -20,6 +21,7 @@ from stressor.loop.events import (
     TargetStarted,
 )
 from stressor.loop.finding import Oracle
+from stressor.loop.plain import place
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
@@ -36,6 +38,10 @@ _GRACE = 2.0  # seconds beyond its time for which the last finding is still made
 
 def _is_over(stop: Callable[[], bool], deadline: float | None) -> bool:
     return stop() or (deadline is not None and monotonic() >= deadline)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def run(
@@ -136,11 +142,11 @@ def run(
             continue
         except StressorError as error:
             broken.append(target.name)
-            yield TargetBroke(target.name, str(error))
+            yield TargetBroke(target.name, str(error), _trace(error))
             continue
         except RAISED as error:  # a fault of ours or of the device's class: the other targets still run
             broken.append(target.name)
-            yield TargetBroke(target.name, f"{type(error).__name__}: {error}")
+            yield TargetBroke(target.name, f"{place(error)}{type(error).__name__}: {error}", _trace(error))
             continue
         finally:
             target.close()

@@ -17,6 +17,7 @@ from stressor.errors import StressorError, TargetError, UnsuitableError
 from stressor.findings.record import finding_of, record_of
 from stressor.loop.events import Statistics
 from stressor.loop.finding import Finding, Oracle
+from stressor.loop.plain import place
 from stressor.loop.runs_itself import OwnCampaign, RunsItself
 from stressor.loop.target import TargetType
 from stressor.loop.trace import ResetMode
@@ -253,7 +254,7 @@ def failed_with(error: BaseException) -> JobResult:
     if isinstance(error, UnsuitableError):
         note = f"cannot be stressed: {error.reason}"
         return JobResult(JobOutcome.DONE, str(error), error.reason, notes=(note,))
-    text = str(error) if isinstance(error, StressorError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, StressorError) else f"{place(error)}{type(error).__name__}: {error}"
     return JobResult(JobOutcome.BROKE, text)
 
 

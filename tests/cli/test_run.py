@@ -191,6 +191,22 @@ def test_a_device_that_cannot_be_made_is_exit_code_3(command: CommandLine) -> No
     assert "devices/counter.py:20: a new device cannot be made: ZeroDivisionError" in errors
 
 
+def test_what_breaks_while_it_runs_names_the_line_and_with_v_shows_the_traceback(command: CommandLine) -> None:
+    file = command.folder / "devices" / "counter.py"
+    text = file.read_text().replace("    def __init__", "    made = 0\n\n    def __init__", 1)
+    file.write_text(text.replace("self.reset()", 'self.reset()\n        Counter.made += 1\n        if Counter.made > 3:\n            json.loads("{")', 1).replace("import hypo", "import json\n\nimport hypo", 1))
+    line = file.read_text().splitlines().index('            json.loads("{")') + 1
+    said = f"\nbroke: counter: devices/counter.py:{line}: JSONDecodeError: "
+
+    code, out, _ = command("run", "devices/counter.py::Counter", *QUICK)
+    _, verbose, _ = command("run", "devices/counter.py::Counter", *QUICK, "-v")
+
+    assert (code, said in out, "Traceback" in out) == (3, True, False)
+    assert "\nTraceback (most recent call last):\n" in verbose
+    assert f'counter.py", line {line}, in __init__\n' in verbose
+    assert said in verbose
+
+
 def test_a_device_that_never_returns_is_a_finding(command: CommandLine) -> None:
     file = command.folder / "devices" / "counter.py"
     file.write_text(file.read_text().replace("self.count = value", "while value: pass"))

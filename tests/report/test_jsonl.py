@@ -46,7 +46,7 @@ def test_text_that_utf_8_cannot_hold_is_escaped() -> None:
 
     JsonLines(stream).handle(TargetBroke("t", "\ud800"))
 
-    assert stream.getvalue() == b'{"event": "target-broke", "target": "t", "problem": "\\ud800"}\n'
+    assert stream.getvalue() == b'{"event": "target-broke", "target": "t", "problem": "\\ud800", "trace": ""}\n'
 
 
 def test_the_published_schema_is_current() -> None:
