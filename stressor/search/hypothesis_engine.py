@@ -64,7 +64,7 @@ def values(strategy: object, count: int, random: Random, what: str) -> list[Argu
 
     Raises UsageError for what is not a strategy, gives nothing, or gives more than plain data.
     """
-    if not isinstance(strategy, st.SearchStrategy):
+    if not isinstance(strategy, SearchStrategy):
         raise UsageError(f"{what}: {strategy!r:.60} is no Hypothesis strategy; use hypothesis.strategies")
     together = st.lists(strategy, min_size=_TOGETHER, max_size=_TOGETHER)
     decode, found = _decoder()

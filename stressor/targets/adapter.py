@@ -10,10 +10,11 @@ from typing import Any
 
 from stressor.device import Clock, Outputs
 from stressor.errors import DescriptionError, StreamError
-from stressor.loop.operations import OperationType, Strategy
+from stressor.loop.operations import OperationType
 from stressor.loop.target import NOT_REPEATING, FieldInfo, SavedField
 from stressor.targets.in_process import Board
 from stressor.targets.model import Model
+from stressor.targets.operations import strategies_of
 from stressor.vmstate.live import LiveState, without_indexes
 
 __all__ = ["Adapter", "adapt"]
@@ -35,10 +36,11 @@ class Adapter:
     name: str
 
     def model(self, specification: str, name: str) -> Model:
-        """Return what can be stressed. Raises DescriptionError for a method that is not there."""
+        """Return what can be stressed. Raises DescriptionError for a method that is not there, or an argument without a
+        strategy."""
         binding = _PlainBinding(self)
         kinds = tuple(
-            OperationType(method, method, (), tuple(Strategy(strategy) for strategy in arguments.values()))
+            OperationType(method, method, (), strategies_of(self.name, method, arguments))
             for method, arguments in self.operations.items()
         )
         return Model(name, specification, kinds, binding)

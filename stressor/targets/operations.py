@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from stressor.device import Device, Line, Memory, Region
 from stressor.errors import DescriptionError
 from stressor.loop.operations import Duration, OneOf, OperationType, RegisterValue, Strategy
 
-__all__ = ["operations_of"]
+__all__ = ["operations_of", "strategies_of"]
 
 _FIRINGS = 256  # timers that one advance lets fire: a second of a timer of a microsecond would take one
 _EVERY_REGISTER = 64  # up to so many offsets each one is a kind of operation of its own
@@ -66,9 +66,23 @@ def _operations(
         if arguments is None:
             continue
         paths[name] = name
-        sources = tuple(Strategy(strategy) for strategy in arguments.values())
-        kinds.append(OperationType(name, name, (), sources, 3.0))
+        kinds.append(OperationType(name, name, (), strategies_of(cls.__name__, name, arguments), 3.0))
     return tuple(kinds), paths
+
+
+def strategies_of(owner: str, method: str, arguments: Mapping[str, object]) -> tuple[Strategy, ...]:
+    """Return where the arguments of an author's operation come from. Raises DescriptionError for one that is given no
+    strategy."""
+    from stressor.search.hypothesis_engine import SearchStrategy  # loads hypothesis
+
+    for name, given in arguments.items():
+        if not isinstance(given, SearchStrategy):
+            instead = f"from_type({given.__name__})" if isinstance(given, type) else f"just({given!r:.40})"
+            raise DescriptionError(
+                owner, method, f"its argument {name} is given {given!r:.40}, which is no Hypothesis strategy",
+                f"write {name}=st.{instead}, or what it may be, with `import hypothesis.strategies as st`",
+            )
+    return tuple(map(Strategy, arguments.values()))
 
 
 def _region(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from types import SimpleNamespace
 
 import pytest
 
 import stressor.vmstate as vm
-from stressor.device import Device, Line, Region
+from stressor import adapt
+from stressor.device import Device, Line, Region, operation
 from stressor.errors import DescriptionError
 from stressor.loop.operations import kind_of
 from stressor.loop.trace import Cycle, Operation, ResetMode
@@ -29,6 +31,19 @@ def test_registers_lines_time_and_memory_are_operations_by_themselves() -> None:
         "read count", "read total", "write count", "write total", "set enable", "store ram",
         "advance", "expire", "copy",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "instead"), [(5, "just(5)"), (int, "from_type(int)")])
+def test_an_argument_that_is_given_no_strategy_is_named_with_the_cure(given: object, instead: str) -> None:
+    class Sloppy(Counter):
+        @operation(times=given)
+        def tick(self, times: int) -> None: ...
+
+    message = rf"^Sloppy\.tick: its argument times is given {re.escape(repr(given))}, which is no Hypothesis strategy; write times=st\."
+    with pytest.raises(DescriptionError, match=message + re.escape(instead)):
+        model_of(Sloppy, "", "sloppy")
+    with pytest.raises(DescriptionError, match=r"^Sloppy\.tick: its argument times is given"):
+        adapt(Sloppy, save="reset", load="reset", reset="reset", operations={"tick": {"times": given}}).model("", "sloppy")
 
 
 def test_an_operation_is_known_by_its_kind() -> None:
