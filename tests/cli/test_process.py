@@ -123,6 +123,29 @@ def test_help_is_quick(command: CommandLine, arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("module", ["click", "stressor.cli.run", "hypothesis"])
+def test_ctrl_c_while_a_module_is_imported_is_quiet(command: CommandLine, module: str) -> None:
+    program = f"""
+import os, signal, sys
+
+class Presses:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Presses())
+from stressor.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", WHOLE, "--cycles", "20"],
+        capture_output=True, text=True, check=False, cwd=command.folder, env=command.environment,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stressor: error: aborted\n")
+
+
 def test_the_version_is_printed(command: CommandLine) -> None:
     assert command("--version").out.startswith("stressor 0.")
 
