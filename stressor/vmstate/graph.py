@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import numbers
 import random
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import blake2b
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, Final, TypeAlias
@@ -24,6 +26,8 @@ __all__ = [
     "covered",
     "covering",
     "is_frozen",
+    "is_value",
+    "key_text",
     "member_names",
     "opaque",
     "pieces",
@@ -32,6 +36,7 @@ __all__ = [
     "summary",
     "values",
     "way_of",
+    "window",
 ]
 
 SCALARS: Final = (int, float, bool, str, bytes, type(None), complex)
@@ -40,13 +45,14 @@ _HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # flags of types, see Include/object.h: clas
 _LARGE: Final = 256  # bytes of a buffer that are not shown, but what tells of them
 _WAYS: Final[dict[str, tuple[type, ...]]] = {
     "named": (enum.Enum, FunctionType, MethodType, BuiltinFunctionType, type, ModuleType),
-    "buffer": (bytearray, memoryview),
+    "buffer": (bytearray, memoryview, array),
     "list": (list, tuple, deque),
     "dict": (dict,),
     "set": (set, frozenset),
     "whole": (random.Random, str, bytes, numbers.Number),
 }
 """How the values of these classes are walked, of the first that one belongs to. What is named counts by its name alone."""
+_WIRING: Final = frozenset(("logging", "_thread"))  # modules of what the whole program shares: loggers, locks
 
 
 Leaf: TypeAlias = tuple[str, Any, Any, Any]
@@ -56,16 +62,47 @@ A plain tuple, as there are a hundred in a device and five walks in an investiga
 
 def put(holder: Any, key: Any, value: Any) -> None:
     """Set an item or an attribute, past any setter; what is not to be set is left alone: others may have it too."""
-    if isinstance(holder, list | deque | bytearray | dict):
+    if isinstance(holder, list | deque | bytearray | dict | array):
         holder[key] = value
     elif not isinstance(holder, tuple | set | frozenset) and not is_frozen(type(holder)):
         object.__setattr__(holder, key, value)
 
 
 def is_frozen(cls: type) -> bool:
-    """Return whether instances are values: a frozen dataclass."""
-    parameters = getattr(cls, "__dataclass_params__", None)
-    return parameters is not None and bool(parameters.frozen)
+    """Return whether instances cannot be changed: of a frozen dataclass, or a class of attrs' or msgspec's that is."""
+    for parameters in ("__dataclass_params__", "__struct_config__"):
+        if getattr(getattr(cls, parameters, None), "frozen", False):
+            return True
+    return bool(getattr(getattr(cls, "__attrs_props__", None), "is_frozen", False))
+
+
+def is_value(value: Any) -> bool:
+    """Return whether it never changes, so that one object at two places is no other state than two equal ones."""
+    cls = type(value)
+    if cls in SCALARS:
+        return True
+    way = way_of(cls)
+    if way == "whole":
+        return getattr(cls, "__hash__", None) not in (None, object.__hash__)  # it counts by what it is
+    if isinstance(value, tuple | frozenset):
+        return all(map(is_value, value))
+    return way == "named" or (is_frozen(cls) and all(is_value(object.__getattribute__(value, name)) for name in member_names(value)))
+
+
+def key_text(key: object) -> str:
+    """Return the text of a dict's key in a path."""
+    return repr(key) if type(key) in SCALARS or type(key) is tuple else str(summary(key))
+
+
+def window(view: memoryview) -> tuple[int, int, str] | None:
+    """Return where a view begins and ends in the object behind it, in bytes, and its format; None where that cannot be
+    told."""
+    if view.readonly or view.ndim != 1 or not view.c_contiguous:
+        return None
+    if not view.nbytes:
+        return 0, 0, view.format
+    start = ctypes.addressof(ctypes.c_char.from_buffer(view)) - ctypes.addressof(ctypes.c_char.from_buffer(view.obj))
+    return start, start + view.nbytes, view.format
 
 
 def member_names(value: Any) -> Iterator[str]:
@@ -96,6 +133,10 @@ class Summary(str):
 
     source: Any
     """Not there where the text stands for another place in the walk."""
+    place: str
+    """That other place."""
+    window: tuple[int, int, str] | None
+    """What a view shows of what is there."""
 
     @classmethod
     def of(cls, value: Any) -> Any:
@@ -105,6 +146,13 @@ class Summary(str):
             return None
         found = cls(text)
         found.source = value
+        return found
+
+    @classmethod
+    def at(cls, place: str, window: tuple[int, int, str] | None = None) -> Summary:
+        """Return what stands for an object that is at another place, or a view of it."""
+        found = cls(f"<{place or 'the device'}>" if window is None else f"<{place}[{window[0]}:{window[1]}]>")
+        found.place, found.window = place, window
         return found
 
 
@@ -141,8 +189,17 @@ def summary(value: Any) -> Any:
             shown = data.hex() if len(data) <= _LARGE else f"{len(data)} bytes, {blake2b(data, digest_size=8).hexdigest()}"
             return f"{type(value).__name__}({shown})"
         return text
+    if isinstance(value, tuple):
+        return f"{type(value).__name__.removeprefix('tuple')}({', '.join(map(_shown, value))})"
+    if is_frozen(type(value)):  # a repr may leave out fields, as it is asked to
+        members = (f"{name}={_shown(object.__getattribute__(value, name))}" for name in member_names(value))
+        return f"{type(value).__qualname__}({', '.join(members)})"
     text = repr(value)
     return None if " at 0x" in text else text
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if type(value) in SCALARS else str(summary(value))
 
 
 def opaque(root: object, skip: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -172,7 +229,7 @@ def values(root: object, skip: frozenset[str]) -> Values:
     for path, _, _, value in pieces(root, skip):
         if isinstance(value, bytearray):
             found[path] = bytearray(value)
-        elif isinstance(value, memoryview):
+        elif isinstance(value, memoryview | array):
             found.update((f"{path}[{index}]", item) for index, item in enumerate(value))
         else:
             found[path] = value
@@ -185,6 +242,7 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
     found: list[Leaf] = []
     append, attribute = found.append, object.__getattribute__
     seen: dict[int, str] = {id(root): ""}
+    views: list[tuple[str, Any, Any, memoryview]] = []
 
     def walk(path: str, holder: Any, key: Any, value: Any) -> None:
         if skip and covered(without_indexes(path), skip):
@@ -197,13 +255,16 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
         if way == "named":
             append((path, holder, key, Summary.of(value)))
             return
-        if getattr(cls, "live_attributes", ()) is None:
+        if way == "wiring" or getattr(cls, "live_attributes", ()) is None:
+            return
+        if not isinstance(value, tuple) and is_value(value):
+            append((path, holder, key, Summary.of(value)))  # another one takes its place, whole
             return
         first = path if isinstance(value, tuple) else seen.setdefault(id(value), path)  # one tuple or two: no difference
         if first != path or value is root:
-            append((path, holder, key, Summary(f"<{first or 'the device'}>")))
-        elif is_frozen(cls) and all(type(item) in SCALARS for item in map(partial(attribute, value), member_names(value))):
-            append((path, holder, key, Summary.of(value)))  # a value: another one takes its place, whole
+            append((path, holder, key, Summary.at(first)))
+        elif cls is memoryview:
+            views.append((path, holder, key, value))  # what it shows may still come
         elif way == "members" or inside(way, path, holder, key, value):
             members(path, value)
 
@@ -214,7 +275,7 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
                 walk(f"{path}[{index}]", value, index, item)
         elif way == "dict":
             for name in value:
-                walk(f"{path}[{name!r}]", value, name, value[name])
+                walk(f"{path}[{key_text(name)}]", value, name, value[name])
         elif way == "set":
             append((path, holder, key, Summary.of(value)))
         else:
@@ -239,6 +300,9 @@ def pieces(root: object, skip: frozenset[str]) -> list[Leaf]:
                 walk(dot + name, value, name, item)
 
     members("", root)
+    for path, holder, key, view in views:
+        shown = window(view) if id(view.obj) in seen else None
+        append((path, holder, key, view if shown is None else Summary.at(seen[id(view.obj)], shown)))
     return found
 
 
@@ -246,6 +310,8 @@ def _way_of(cls: type) -> str:
     for way, bases in _WAYS.items():
         if issubclass(cls, bases):
             return way
+    if any(base.__module__ in _WIRING for base in cls.__mro__):
+        return "wiring"
     if cls is not SimpleNamespace and (_is_builtin(cls) or any(base.__module__ == "_ctypes" for base in cls.__mro__)):
         return "whole"  # its state is in no attribute
     members = cls.__dictoffset__ or any("__slots__" in vars(base) for base in cls.__mro__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from marshal import dumps  # only ever written, as a digest that tells 1 from True; never read
 from typing import Any, Final
@@ -13,9 +14,12 @@ from stressor.vmstate.graph import (
     covered,
     covering,
     is_frozen,
+    is_value,
+    key_text,
     member_names,
     summary,
     way_of,
+    window,
 )
 from stressor.vmstate.source import compiled
 from stressor.vmstate.values import without_indexes
@@ -24,6 +28,7 @@ __all__ = ["Changed", "DigestLearner", "ScribbleLearner", "with_learnt"]
 
 _SHAPES: Final = 16  # graphs that one class takes in turn; more are learnt again each time
 _TUPLE: Final = 30  # values: the compiler makes a longer tuple of a list, item by item
+_PLAIN: Final = frozenset(SCALARS)
 _FLIP: Final = bytes(byte ^ 0xFF for byte in range(256))
 
 
@@ -46,12 +51,14 @@ class DigestLearner:
         self._lines: list[str] = []
         self._values: list[str] = []
         self._names: dict[str, Any] = {
-            "dumps": dumps, "Changed": Changed, "summary": summary, "SCALARS": frozenset(SCALARS)
+            "dumps": dumps, "Changed": Changed, "summary": summary, "SCALARS": _PLAIN,
+            "counted": _counted, "key_of": _key, "window": window,
         }  # fmt: skip
         self._seen: dict[int, str] = {}
         self._paths = {"root": ""}
         self._shares = False
         self._shape: list[str] = []
+        self._views: list[tuple[str, str, memoryview]] = []
 
     def learn(self, root: Any) -> Callable[..., Any]:
         """Return the function for the graph that `root` has now; it raises `Changed` for another. What it gives does
@@ -60,13 +67,18 @@ class DigestLearner:
         As a second argument it takes what makes bytes of the values, tuples of them and the graph's shape behind, and the
         version of their format."""
         self._seen[id(root)] = "root"
-        self._members("", "root", root)
+        self._walk(root)
         values = "".join(
             f"({', '.join(self._values[start : start + _TUPLE])},), " for start in range(0, len(self._values), _TUPLE)
         )
         # what was demanded is part of what a state is: two objects may have the same values, and not the same class
         shape = hashlib.blake2b("\n".join(self._shape).encode("utf-8", "backslashreplace"), digest_size=8).digest()
         return self._compiled("digest(root, dumps=dumps)", f"return dumps(({values}{shape!r}), 2)")
+
+    def _walk(self, root: Any) -> None:
+        self._members("", "root", root)
+        for path, expression, view in self._views:  # what they show may come behind them
+            self._value(path, expression, view, late=True)
 
     def _compiled(self, signature: str, *last: str) -> Callable[..., Any]:
         name = signature.partition("(")[0]
@@ -89,8 +101,9 @@ class DigestLearner:
     def _demand(self, condition: str) -> None:
         self._lines.append(f"if not ({condition}): raise Changed")
 
-    def _value(self, path: str, expression: str, value: Any, *, live: bool = False) -> None:
-        """Write down one value; `live` says that it stands for a whole, and is a scalar for ever.
+    def _value(self, path: str, expression: str, value: Any, *, live: bool = False, late: bool = False) -> None:
+        """Write down one value; `live` says that it stands for a whole, and is a scalar for ever, `late` that all other
+        values are written down.
 
         Where there is nothing yet (None, an empty list) there may be a dict later, which `dumps` would take, in the
         order of its keys: so it is looked at that scalars stay scalars there.
@@ -107,7 +120,13 @@ class DigestLearner:
         if way == "named":
             self._values.append(f"summary({expression})")
             return
-        if getattr(kind, "live_attributes", ()) is None:
+        if way == "wiring" or getattr(kind, "live_attributes", ()) is None:
+            return
+        if way != "list" and is_value(value):
+            self._unchanging_one(expression)
+            return
+        if kind is memoryview and not late:
+            self._views.append((path, expression, value))
             return
         known = None if way == "list" and issubclass(kind, tuple) else self._seen.get(id(value))
         if known is not None:
@@ -122,7 +141,17 @@ class DigestLearner:
         self._demand(f"{variable}.__class__ is {self._constant(kind)}")
         if kind not in (list, tuple):  # which `dumps` tells apart by itself
             self._shape.append(f"{path} {kind.__module__} {kind.__qualname__}")
-        if way == "buffer":
+        if kind is memoryview and id(value.obj) in self._seen and window(value) is not None:
+            owner = self._seen[id(value.obj)]
+            self._demand(f"{variable}.obj is {owner}")
+            self._shape.append(f"{path} shows {self._paths[owner]}")
+            self._shares = True
+            self._window(variable)
+        elif way == "buffer":
+            if isinstance(value, array | memoryview):
+                code = "typecode" if isinstance(value, array) else "format"
+                self._demand(f"{variable}.{code} == {getattr(value, code)!r}")
+                self._shape.append(f"{path} {getattr(value, code)}")
             self._buffer(variable)
         elif way == "list":
             self._list(path, variable, value)
@@ -141,12 +170,25 @@ class DigestLearner:
     def _buffer(self, variable: str) -> None:
         self._values.append(variable)
 
+    def _window(self, variable: str) -> None:
+        self._values.append(f"window({variable})")
+
+    def _unchanging_one(self, expression: str) -> None:
+        self._values.append(f"counted({expression})")
+
+    def _unchanging(self, variable: str, kind: type) -> None:
+        items = f"*map(counted, {variable}),"
+        self._values.append(f"({items})" if issubclass(kind, tuple) else f"[{items}]")
+
     def _scalars(self, variable: str, kind: type) -> None:
         # exact lists and tuples are written as they are; an object in them makes dumps refuse
         self._values.append(variable if kind in (list, tuple) else f"[*{variable}]")
 
     def _scalar_dict(self, variable: str) -> None:
         self._values.append(f"sorted({variable}.items(), key=repr)")
+
+    def _unchanging_dict(self, variable: str) -> None:
+        self._values.append(f"sorted([(key_of(k), counted(v)) for k, v in {variable}.items()], key=repr)")
 
     def _list(self, path: str, variable: str, value: Any) -> None:
         if all(type(item) in SCALARS for item in value):
@@ -156,20 +198,26 @@ class DigestLearner:
                 self._demand(f"not {variable} or {variable}[0].__class__ in SCALARS")
             self._scalars(variable, type(value))
             return
+        if all(map(is_value, value)):
+            self._unchanging(variable, type(value))
+            return
         self._demand(f"len({variable}) == {len(value)}")
         self._shape.append(f"{path} {len(value)}")
         for index, item in enumerate(value):
             self._value(f"{path}[{index}]", f"{variable}[{index}]", item)
 
     def _dict(self, path: str, variable: str, value: Any) -> None:
-        if all(type(item) in SCALARS for item in value.values()):
+        if all(type(item) in SCALARS for pair in value.items() for item in pair):
             self._demand(f"SCALARS.issuperset(map(type, {variable}.values()))")
             self._scalar_dict(variable)
             return
+        if all(map(is_value, value.values())):
+            self._unchanging_dict(variable)
+            return
         self._demand(f"{variable}.keys() == {self._constant(frozenset(value))}")  # to ask a defaultdict for one makes it
-        self._shape.append(f"{path} {sorted(map(repr, value))}")
-        for name in sorted(value, key=repr):
-            self._value(f"{path}[{name!r}]", f"{variable}[{self._constant(name)}]", value[name])
+        self._shape.append(f"{path} {sorted(map(key_text, value))}")
+        for name in sorted(value, key=key_text):
+            self._value(f"{path}[{key_text(name)}]", f"{variable}[{self._constant(name)}]", value[name])
 
     def _members(self, path: str, variable: str, value: Any) -> None:
         live = getattr(type(value), "live_attributes", ())
@@ -208,30 +256,30 @@ class ScribbleLearner(DigestLearner):
 
     def learn(self, root: Any) -> Callable[..., Any]:
         """Return the function, which takes an object and the names that it keeps, for the graph that `root` has now."""
-        self._names |= {"another": _another, "another_deadline": _another_deadline, "FLIP": _FLIP}
+        self._names |= {"another": _another, "another_deadline": _another_deadline, "flip": _flip}
         self._seen[id(root)] = "root"
-        self._members("", "root", root)
+        self._walk(root)
         return self._compiled("scribble(root, keep)", *self._values, "return None")
 
-    def _value(self, path: str, expression: str, value: Any, *, live: bool = False) -> None:
+    def _value(self, path: str, expression: str, value: Any, *, live: bool = False, late: bool = False) -> None:
         names = covering(without_indexes(path), self._optional)
         if not names:
-            self._another(path, expression, value)
+            self._another(path, expression, value, late)
             return
         optional, self._optional = self._optional, self._optional.difference(names)
         first = len(self._values)
-        self._another(path, expression, value)
+        self._another(path, expression, value, late)
         self._optional = optional
         if self._values[first:]:
             kept = " or ".join(f"{name!r} in keep" for name in names)
             self._values[first:] = [f"if not ({kept}):", *(f"    {line}" for line in self._values[first:])]
 
-    def _another(self, path: str, expression: str, value: Any) -> None:
+    def _another(self, path: str, expression: str, value: Any, late: bool) -> None:
         live = getattr(type(value), "live_attributes", ())
         if live == ("deadline",) and not covered(without_indexes(path), self._unsaved):
             self._values.append(f"{expression}.deadline = another_deadline({expression}.deadline)")
         elif not live:  # what else is wired to the board (a line) is not the device's to lose
-            super()._value(path, expression, value)
+            super()._value(path, expression, value, late=late)
 
     def _members(self, path: str, variable: str, value: Any) -> None:
         if not is_frozen(type(value)):
@@ -245,7 +293,19 @@ class ScribbleLearner(DigestLearner):
         ]
 
     def _buffer(self, variable: str) -> None:
-        self._values.append(f"{variable}[:] = bytes({variable}).translate(FLIP)")
+        self._values.append(f"flip({variable})")
+
+    def _window(self, variable: str) -> None:
+        """What it shows gets other values itself."""
+
+    def _unchanging_one(self, expression: str) -> None:
+        """It stays: no other value of its class is known."""
+
+    def _unchanging(self, variable: str, kind: type) -> None:
+        self._scalars(variable, kind)
+
+    def _unchanging_dict(self, variable: str) -> None:
+        self._scalar_dict(variable)
 
     def _scalars(self, variable: str, kind: type) -> None:
         if kind is not tuple:
@@ -261,6 +321,27 @@ class ScribbleLearner(DigestLearner):
 
     def _scalar_dict(self, variable: str) -> None:
         self._values.append(f"for k in {variable}: {variable}[k] = another({variable}[k])")
+
+
+def _counted(value: Any) -> Any:
+    """Return what a digest has of something that never changes. Raises Changed for what may."""
+    if type(value) in SCALARS:
+        return value
+    if not is_value(value):
+        raise Changed
+    return summary(value)
+
+
+def _key(key: Any) -> Any:
+    return key if type(key) in SCALARS else key_text(key)
+
+
+def _flip(buffer: Any) -> None:
+    """Give each byte of a buffer another value, as far as it can be written to."""
+    view = memoryview(buffer)
+    if view.nbytes and view.c_contiguous and not view.readonly:
+        data = view.cast("B")
+        data[:] = bytes(data).translate(_FLIP)
 
 
 def _another_deadline(deadline: int | None) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -26,6 +27,7 @@ from stressor.vmstate.graph import (
     Summary,
     copied,
     covered,
+    key_text,
     opaque,
     pieces,
     put,
@@ -109,14 +111,7 @@ class LiveState:
 
     def value(self, root: object, path: str) -> object:
         """Return what `attributes` has at one path, None when there is nothing; fast."""
-        value: Any = root
-        try:
-            for name, index in _steps(path):
-                if not name and isinstance(value, dict) and index not in value:
-                    return None  # to ask a defaultdict for it would make it
-                value = getattr(value, name) if name else value[index]
-        except (AttributeError, LookupError, TypeError, ValueError, SyntaxError):
-            return None
+        value = _at(root, path)
         live: tuple[str, ...] | None = getattr(type(value), "live_attributes", ())
         if live is not None and len(live) == 1:
             value = getattr(value, live[0])
@@ -152,7 +147,7 @@ class LiveState:
                 kept[name] = getattr(value, live[0])
             elif type(value) in SCALARS and "[" not in name:
                 kept[name] = value
-            elif isinstance(value, bytearray | list | deque | tuple) and all(type(item) in SCALARS for item in value):
+            elif isinstance(value, bytearray | array | list | deque | tuple) and all(type(item) in SCALARS for item in value):
                 kept[name] = [*value]
             elif "[" not in name and way_of(type(value)) in ("named", "set", "whole"):
                 kept[name] = copied(value)
@@ -174,11 +169,9 @@ class LiveState:
                 setattr(place, live[0], value)
             elif isinstance(place, tuple) and isinstance(value, list):
                 _put_at(root, path, _remade(place, value))
-            elif isinstance(place, bytearray | list | deque) and isinstance(value, list):
-                items: Any = value
-                if [*place] != items:
-                    place.clear()
-                    place.extend(items)
+            elif isinstance(place, bytearray | array | list | deque) and isinstance(value, list):
+                if [*place] != value:
+                    _refill(place, value)
             else:
                 _put_at(root, path, copied(value))
 
@@ -202,9 +195,40 @@ class LiveState:
 
 
 @lru_cache(maxsize=256)
-def _steps(path: str) -> tuple[tuple[str, Any], ...]:
-    """Return the attributes and indexes on a path. Raises ValueError or SyntaxError for an index that is none."""
-    return tuple((name, None if name else ast.literal_eval(index)) for name, index in _STEP.findall(path))
+def _steps(path: str) -> tuple[tuple[str, str], ...]:
+    """Return the attributes and indexes on a path."""
+    return tuple(_STEP.findall(path))
+
+
+def _at(root: Any, path: str) -> Any:
+    """Return what hangs at `path`, None when there is nothing. A defaultdict is not asked, as that would make it."""
+    value = root
+    try:
+        for name, index in _steps(path):
+            value = getattr(value, name) if name else value[_key(value, index)]
+    except (AttributeError, LookupError, TypeError, ValueError, StopIteration):
+        return None
+    return value
+
+
+def _key(container: Any, index: str) -> Any:
+    """Return the key of an item. Raises ValueError or StopIteration where there is none."""
+    return next(key for key in container if key_text(key) == index) if isinstance(container, dict) else int(index)
+
+
+def _exchange(root: object, path: str, value: object) -> None:
+    """Put a value where one is, if it is still there; a tuple above it is exchanged for one that has it."""
+    name, index = _steps(path)[-1]
+    above = path[: path.rindex(f"[{index}]")] if index else path.rpartition(".")[0]
+    holder: Any = _at(root, above) if above else root
+    try:
+        key = name or _key(holder, index)
+    except (ValueError, StopIteration):  # it is gone
+        return
+    if isinstance(holder, tuple):
+        _exchange(root, above, _remade(holder, [value if at == key else item for at, item in enumerate(holder)]))
+    else:
+        put(holder, key, value)
 
 
 def _as_they_are(parts: tuple[Any, ...], _version: int) -> tuple[object, ...]:
@@ -228,14 +252,14 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
     }
     base = path.removesuffix("[]")
     container = _resolve(root, base) if "[]" not in base else None
-    if isinstance(container, bytearray | list | deque | tuple):
+    if isinstance(container, bytearray | array | list | deque | tuple):
         items = [value for name, value in wanted.items() if re.fullmatch(re.escape(base) + r"\[\d+\]", name)]
-        if len(items) == len(wanted) and not any(isinstance(item, Summary) for item in items):
+        if len(items) == len(wanted) and all(not isinstance(item, Summary) or hasattr(item, "source") for item in items):
+            items = [copied(item.source) if isinstance(item, Summary) else item for item in items]
             if isinstance(container, tuple):
                 _put_at(root, base, _remade(container, items))
-                return
-            container.clear()
-            container.extend(items)  # type: ignore[arg-type]
+            else:
+                _refill(container, items)
             return
     if isinstance(container, dict):
         kept = _items(base, wanted)
@@ -246,16 +270,36 @@ def _restore(root: Any, path: str, values: Mapping[str, object]) -> None:
     present = {leaf[0]: leaf for leaf in pieces(root, frozenset())}
     for name, value in wanted.items():
         leaf = present.get(name) or _byte(present, name)
-        if leaf is None:
-            continue
-        _, holder, key, now = leaf
-        if same(now, value):
+        if (_at(root, name) is None) if leaf is None else same(leaf[-1], value):
             continue
         if isinstance(value, Summary):
-            if hasattr(value, "source"):
-                put(holder, key, copied(value.source))
-        elif type(value) in SCALARS:
-            put(holder, key, value)
+            value = _meant(root, value)
+        elif type(value) not in SCALARS:
+            continue
+        if leaf is None or isinstance(leaf[1], tuple):
+            _exchange(root, name, value)
+        else:
+            put(leaf[1], leaf[2], value)
+
+
+def _meant(root: object, summary: Summary) -> Any:
+    """Return what `summary` stands for among what hangs at `root`."""
+    if hasattr(summary, "source"):
+        return copied(summary.source)
+    there: Any = _at(root, summary.place)
+    if summary.window is None or not isinstance(there, bytearray | array):
+        return there
+    start, end, form = summary.window
+    return memoryview(there).cast("B")[start:end].cast(form)  # type: ignore[call-overload]
+
+
+def _refill(container: Any, items: list[Any]) -> None:
+    """Give a container other items; one of the same length is not resized, as somebody may have a view of it."""
+    if isinstance(container, deque):
+        container.clear()
+        container.extend(items)
+    else:
+        container[:] = array(container.typecode, items) if isinstance(container, array) else items
 
 
 def _remade(former: tuple[object, ...], items: list[object]) -> tuple[object, ...]:
@@ -288,7 +332,7 @@ def _byte(present: Mapping[str, Leaf], path: str) -> Leaf | None:
     """Return one byte of a buffer that is present."""
     head, _, index = path.rpartition("[")
     leaf = present.get(head)
-    if leaf is None or not isinstance(leaf[-1], bytearray) or not index[:-1].isdecimal():
+    if leaf is None or not isinstance(leaf[-1], bytearray | array | memoryview) or not index[:-1].isdecimal():
         return None
     buffer, at = leaf[-1], int(index[:-1])
     return (path, buffer, at, buffer[at]) if at < len(buffer) else None

@@ -6,13 +6,18 @@ import ctypes
 import enum
 import io
 import itertools
+import logging
+import threading
 from array import array
 from collections import defaultdict, deque
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import attrs
+import msgspec
 import pytest
 
 from stressor.errors import TargetError
@@ -382,3 +387,161 @@ def test_what_cannot_be_looked_into_is_named() -> None:
     box = Box(file=io.BytesIO(), part=Box(steps=[(step for step in "ab")]), lock=None, marker=object(), cache=io.StringIO(), wire=Wire())
 
     assert LiveState({"cache"}).opaque(box) == [("file", "BytesIO"), ("part.steps[0]", "generator")]
+
+
+class Small(int):
+    """A number that wraps."""
+
+
+class Command(NamedTuple):
+    code: int
+    mode: Mode
+
+
+@attrs.frozen
+class Slot:
+    number: int
+
+
+class Record(msgspec.Struct, frozen=True):
+    number: int
+
+
+@dataclass(frozen=True)
+class Packet:
+    data: bytes = field(repr=False)
+    mode: Mode = Mode.IDLE
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Small(700),
+        lambda: Setting(700),
+        lambda: Slot(700),
+        lambda: Record(700),
+        lambda: Packet(bytes(2), Mode.BUSY),
+        lambda: frozenset({700}),
+        lambda: Decimal(700),
+        lambda: Command(700, Mode.BUSY),
+    ],
+    ids=["int", "dataclass", "attrs", "msgspec", "nested", "frozenset", "decimal", "namedtuple"],
+)
+def test_whether_two_equal_values_are_one_makes_no_difference(make: Callable[[], object]) -> None:
+    value = make()
+    one, other = Box(x=value, y=value), Box(x=make(), y=make())
+
+    assert LiveState().digest(one) == LiveState().digest(other)
+    assert LiveState().attributes(one) == LiveState().attributes(other)
+
+
+class Counters(msgspec.Struct):
+    number: int
+
+
+def test_a_struct_of_another_library_is_walked() -> None:
+    assert LiveState().attributes(Box(a=Counters(3))) == {"a.number": 3}
+
+
+def test_a_field_that_is_not_shown_counts() -> None:
+    assert digests_differ(Packet(b"a"), Packet(b"b"))
+
+
+def test_lists_and_dicts_of_values_are_learnt_once_for_all_lengths() -> None:
+    live = LiveState()
+    for count in range(20):
+        live.digest(Box(heap=[(number, Setting(number)) for number in range(count)], modes={Mode.BUSY: count}))
+
+    assert len(live._digests) == 1 + len(["no item yet"])
+
+
+def test_a_dict_by_enumeration_is_named_by_its_members_and_put_back() -> None:
+    live, box = LiveState(), Box(registers={Mode.IDLE: 1, Mode.BUSY: Setting(2)})
+    before = live.attributes(box)
+    box.registers[Mode.IDLE], box.registers[Mode.BUSY] = 7, Setting(8)
+
+    live.assign(box, before, {"registers[]"})
+
+    assert [*before] == ["registers[Mode.IDLE]", "registers[Mode.BUSY]"]
+    assert live.value(box, "registers[Mode.IDLE]") == 1
+    assert box.registers == {Mode.IDLE: 1, Mode.BUSY: Setting(2)}
+
+
+def test_loggers_and_locks_are_the_whole_programs() -> None:
+    box, live = Box(log=logging.getLogger("device"), lock=threading.RLock(), a=1), LiveState()
+
+    live.scribble(box)
+
+    assert live.attributes(box) == {"a": 0xFE}
+    assert logging.getLogger("device").level == logging.NOTSET
+
+
+def windowed(start: int = 2, make: Callable[[bytes], Any] = bytearray) -> Box:
+    box = Box(ram=make(bytes(8)))
+    box.__dict__ = {"bank": memoryview(box.ram)[start : start + 2], **vars(box)}
+    return box
+
+
+@pytest.mark.parametrize("make", [bytearray, lambda data: array("H", data)], ids=["bytearray", "array"])
+def test_a_view_is_of_what_it_shows(make: Callable[[bytes], Any]) -> None:
+    live, box, other = LiveState(), windowed(make=make), windowed(make=make)
+    size = memoryview(box.ram).itemsize
+    before = live.attributes(box)
+    parted = Box(bank=memoryview(box.ram[:2]), ram=box.ram)
+
+    assert before["bank"] == f"<ram[{2 * size}:{4 * size}]>"
+    assert live.digest(box) == live.digest(other)
+    assert len({live.digest(each) for each in (box, parted, windowed(4, make))}) == 3
+
+    live.assign(parted, before, {"bank", "bank[]"})
+    parted.bank[0] = 9
+    assert (parted.ram[2], box.ram[2]) == (9, 9)
+
+
+def test_what_a_view_shows_is_scribbled_once() -> None:
+    box = windowed()
+    LiveState().scribble(box)
+    assert box.ram == bytearray(b"\xff" * 8)
+
+
+def test_a_view_of_something_else_is_walked_itself() -> None:
+    box, live = Box(ram=memoryview(array("H", [1, 2]))), LiveState()
+    before = live.attributes(box)
+    live.scribble(box)
+
+    assert before == {"ram[0]": 1, "ram[1]": 2}
+    assert [*box.ram] == [0xFFFE, 0xFFFD]
+
+
+def test_an_array_is_walked_item_by_item_and_put_back_below_a_view() -> None:
+    live, box = LiveState(), Box(ram=array("H", [1, 2]))
+    view = memoryview(box.ram)
+    before, kept = live.attributes(box), live.keep(box, {"ram[]"})
+    live.scribble(box)
+    scribbled = [*view]
+    live.put_back(box, kept, {"ram[]"})
+
+    assert before == {"ram[0]": 1, "ram[1]": 2}
+    assert (scribbled, [*view]) == ([0xFFFE, 0xFFFD], [1, 2])
+
+
+def test_what_is_in_a_tuple_in_a_list_is_put_back() -> None:
+    live, box = LiveState(), Box(heap=[(1, Command(2, Mode.BUSY))])
+    before = live.attributes(box)
+    box.heap[0] = (1, Command(3, Mode.IDLE))
+
+    live.assign(box, before, {without_indexes(path) for path in before})
+
+    assert box.heap == [(1, Command(2, Mode.BUSY))]
+    assert type(box.heap[0][1]) is Command
+
+
+def test_one_object_at_two_places_is_put_back_as_that() -> None:
+    live, box = LiveState(), Box(channels=[Box(a=1), Box(a=2)], current=None)
+    box.current = box.channels[1]
+    before = live.attributes(box)
+    box.current = Box(a=2)
+
+    live.assign(box, before, {"current"})
+
+    assert box.current is box.channels[1]
