@@ -207,7 +207,7 @@ class _Investigation(Careful):
                 Oracle.SAVE_IS_PURE, Cause.CHANGED_BY_SAVING, changes, subject,
                 labels=("before save", "after save"), before=snapshot.data, after=self._try_save(subject),
             )  # fmt: skip
-            subject.repairs = {*subject.repairs, *self._put_right(was, changes)}
+            subject.repairs = {*subject.repairs, *self._put_right(was, changes, digest)}
             return self._save(subject)  # else what it changed would be told of the load as well
         again = self._save(subject)
         if again.data != snapshot.data:
@@ -328,7 +328,7 @@ class _Investigation(Careful):
             changes = state or changes  # lines follow from what was lost
             for divergence in self._lost(Oracle.LOAD_RESTORES, changes, subject, snapshot, len(now)):
                 self._ledger.add(divergence)
-            self._put_right(was, changes)
+            self._put_right(was, changes, digest)
             return False
         again = self._save(subject)
         if again.data != snapshot.data:
@@ -354,12 +354,15 @@ class _Investigation(Careful):
             for cause, detail, change in causes(subject, changes, saved, self._ledger)
         ]  # fmt: skip
 
-    def _put_right(self, was: Attributes, changes: Sequence[FieldChange]) -> set[str]:
-        """Give what diverged its former value, so that it does not hide what comes later; return which that is."""
+    def _put_right(self, was: Attributes, changes: Sequence[FieldChange], digest: bytes) -> set[str]:
+        """Give what diverged its former value, so that it hides nothing; return which that is. Raises Stop where it
+        cannot, as all else follows."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
         former = under(was, names)
         for target in self._alike:
             target.assign(former)
+        if self._type.walks and self._alike[0].examine() != digest:
+            raise Stop
         return names
 
     def _try_save(self, subject: Target) -> bytes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from stressor.loop.finding import ABSENT, Cause, Divergence, FieldChange, Oracle
 from stressor.loop.operations import Kinds
@@ -13,6 +16,8 @@ from stressor.loop.trace import Operation, ResetMode
 from stressor.vmstate.values import differing, same, without_indexes
 
 __all__ = ["Attributes", "Ledger"]
+
+_OBJECT: Final = "an object of its own"
 
 Attributes = Mapping[str, object]
 
@@ -43,7 +48,7 @@ class Ledger:
             old, new, at_reset = (values.get(attribute, ABSENT) for values in (before, after, reset))
             changes.append(FieldChange(path, plain(old), plain(new), plain(at_reset), info.width))
             self._attributes[path] = attribute
-        return changes
+        return _gathered(changes)
 
     def saved_changes(self, target: Target, one: Snapshot, other: Snapshot) -> list[FieldChange]:
         """Return each saved field that differs; at least one change when the bytes do."""
@@ -135,6 +140,28 @@ class Ledger:
     def attribute(self, change: FieldChange) -> str:
         """Return the live attribute behind a change, as far as there is one."""
         return self._attributes.get(change.path, change.path.removeprefix(self._type.prefix))
+
+
+def _gathered(changes: list[FieldChange]) -> list[FieldChange]:
+    """Return changes without those below others: where an object came or went, or became one with another, or two."""
+    above = {change.path for change in changes}
+    kept = [change for change in changes if not any(place in above for place in _places(change.path))]
+    parted = {place for change in changes for place in _places(change.path)} if len(kept) < len(changes) else ()
+    return [
+        replace(
+            change,
+            before=_OBJECT if change.before == ABSENT else change.before,
+            after=_OBJECT if change.after == ABSENT else change.after,
+        )
+        if change.path in parted
+        else change
+        for change in kept
+    ]
+
+
+def _places(path: str) -> list[str]:
+    """Return the paths above one."""
+    return [path[: found.start()] for found in re.finditer(r"[.\[]", path) if found.start()]
 
 
 def _but_equal(one: Saved, other: Saved) -> dict[str, SavedField]:
