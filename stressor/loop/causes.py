@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from stressor.loop.finding import Cause, FieldChange
+from stressor.loop.finding import ABSENT, Cause, FieldChange
 from stressor.loop.ledger import Ledger
 from stressor.loop.plain import text
 from stressor.loop.saved import Saved
 from stressor.loop.target import Target
+from stressor.loop.trace import ResetMode
 from stressor.vmstate.live import same, without_indexes
 
 __all__ = ["causes"]
@@ -39,7 +40,7 @@ def causes(
         info = subject.field(ledger.attribute(change))
         field = saved.get(f"{ledger.prefix}{info.path}")
         if info.path is None:
-            yield Cause.NEVER_SAVED, "no saved field carries it" if saved.pieces else "what is saved has no names", change
+            yield Cause.NEVER_SAVED, _unnamed(subject, change, saved, ledger), change
         elif field is None and same(change.before, change.reset):
             # at its reset value it need not travel: it is the reset that did not bring that back
             yield Cause.NOT_CLEARED, "it had its reset value and did not travel; reset left another", change
@@ -53,6 +54,20 @@ def causes(
             yield Cause.TRUNCATED, "the low bits came back, the others did not", change
         else:
             yield Cause.NOT_LOADED, f"saved as {text(field.value)}, then not there after load", change
+
+
+def _unnamed(subject: Target, change: FieldChange, saved: Saved, ledger: Ledger) -> str:
+    """Return what is known of the loss of what no saved field has. Its cause is one for all values that are lost."""
+    attribute = ledger.attribute(change)
+    if subject.field(attribute).converted:  # a class with a load of its own, which may save anything under any name
+        if ledger.mode is not ResetMode.DONOR and change.after != ABSENT and not same(change.after, change.reset):
+            cut = _is_truncation(change.before, change.after)
+            return "the load gave it a value, " + ("of which the high bits are lost" if cut else "but another one")
+        why = "nothing that is saved is called so" if saved.pieces else "what is saved has no names"
+    else:
+        why = "no saved field carries it" if saved.pieces else "what is saved has no names"
+    fixed = ledger.mode is ResetMode.POISON and same(change.before, subject.pristine_attributes().get(attribute))
+    return why + ("; if nothing ever changes it, name it in unsaved" if fixed else "")
 
 
 def _equal_saved(saved: object, live: object) -> bool:

@@ -110,9 +110,8 @@ class _Investigation(Careful):
         wanted = self._alone(twin, [step])
         answer = self._execute(subject, step, Oracle.RESUMES_ALIKE)
         if answer != wanted and self._checks.alike and self._ledger.mode is not None:
-            change = self._ledger.output_change(step, wanted, answer)
             cause = Cause.OUTPUT_ONLY if self._type.walks else Cause.NEVER_SAVED
-            self._parted(subject, [change], cause)
+            self._parted(subject, [self._ledger.output_change(step, wanted, answer)], cause)
 
     def _drifted(self, subject: Target, twin: Target) -> None:
         """Tell of state that parted since the last cycle, though every answer was alike so far."""
@@ -355,12 +354,10 @@ class _Investigation(Careful):
         ]  # fmt: skip
 
     def _put_right(self, was: Attributes, changes: Sequence[FieldChange], digest: bytes) -> set[str]:
-        """Give what diverged its former value, so that it hides nothing; return which that is. Raises Stop where it
-        cannot, as all else follows."""
+        """Give what diverged its former value, so that it hides nothing; return what. Raises Stop where that cannot be."""
         names = {without_indexes(self._ledger.attribute(change)) for change in changes}
-        former = under(was, names)
         for target in self._alike:
-            target.assign(former)
+            target.assign(under(was, names))
         if self._type.walks and self._alike[0].examine() != digest:
             raise Stop
         return names

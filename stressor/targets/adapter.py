@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from stressor.device import Clock, Outputs
@@ -63,11 +64,13 @@ def adapt(
     device: save returns bytes or plain data, load takes it back and raises ValueError to refuse it
     (or returns a new device), reset does what power-on does. `operations` gives for each method
     that is an input the Hypothesis strategy of each argument. `unsaved` gives a reason for each
-    attribute that deliberately does not travel. `outputs`, if given, returns what came out of the
+    attribute that deliberately does not travel, by its path in reports (`registers['CTRL'].mask`
+    stands for all of `registers[].mask`). `outputs`, if given, returns what came out of the
     device since it was last asked.
     """
     known = name or str(getattr(cls, "__name__", "device"))
-    return Adapter(cls, save, load, reset, operations, unsaved or {}, outputs, known)
+    reasons = {without_indexes(attribute): reason for attribute, reason in (unsaved or {}).items()}
+    return Adapter(cls, save, load, reset, operations, reasons, outputs, known)
 
 
 class _PlainBinding:
@@ -195,7 +198,9 @@ class _Holder:
 def _named(state: object) -> dict[str, object]:
     """Return every value in plain saved data by its path; `["count"]` is shown as `count`."""
     values = LiveState().attributes(_Holder(state))
-    return {
-        re.sub(r"\['([^']*)'\]", r".\1", path.removeprefix("state")).lstrip(".") or "state": value
-        for path, value in values.items()
-    }
+    return {_name(path): value for path, value in values.items()}
+
+
+@lru_cache(maxsize=1 << 16)
+def _name(path: str) -> str:
+    return re.sub(r"\['([^']*)'\]", r".\1", path.removeprefix("state")).lstrip(".") or "state"

@@ -25,6 +25,7 @@ from stressor.vmstate.kinds import (
     Tree,
     Unused,
 )
+from stressor.vmstate.values import without_indexes
 
 __all__ = ["Names", "collect_names"]
 
@@ -66,7 +67,7 @@ class Names:
     def add(self, description: Description, attribute_prefix: str, path_prefix: str) -> None:
         """Add the names of one object: its description's and its subsections'."""
         for name, reason in description._unsaved.items():
-            self.unsaved[attribute_prefix + name] = reason
+            self.unsaved[attribute_prefix + without_indexes(name)] = reason
         for part in description.fields:
             self._looked_at |= {attribute_prefix + name for name in _looked_at(part)}
             if isinstance(part, Scalar) and (part.equal or part.maximum == part.attribute):

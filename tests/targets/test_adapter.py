@@ -116,3 +116,64 @@ def test_what_a_saved_dict_has_was_saved() -> None:
 
     adapter = adapt(Narrow, save="save", load="load", reset="reset", operations=OPERATIONS)
     assert (Oracle.LOAD_RESTORES, Cause.NOT_LOADED, "narrow/0.dropped") in found(adapter)
+
+
+class Sized:
+    """A register behind a dict, whose mask is fixed when it is made."""
+
+    def __init__(self, mask: int) -> None:
+        self.value, self.mask = 0, mask
+
+
+class Block:
+    def __init__(self) -> None:
+        self.registers = {"CTRL": Sized(0xFF), "STAT": Sized(0xFFFF)}
+
+    def write(self, value: int) -> None:
+        for register in self.registers.values():
+            register.value = value & register.mask
+
+    def reset(self) -> None:
+        self.write(0)
+
+    def save(self) -> dict[str, int]:
+        return {name: register.value for name, register in self.registers.items()}
+
+    def load(self, state: dict[str, int]) -> None:
+        for name, value in state.items():
+            self.registers[name].value = value
+
+    def load_other(self, state: dict[str, int]) -> None:
+        self.load({"CTRL": state["CTRL"], "STAT": state["STAT"] | 1})
+
+
+def divergences(adapter: Any) -> list[Any]:
+    campaign = Campaign(
+        adapter.model("block.py::block", "block"), seed=1, oracles=list(Oracle),
+        reset_modes=list(ResetMode), watchdog=Watchdog(5),
+    )  # fmt: skip
+    return [finding.divergence for finding in campaign.run(1_500) if isinstance(finding, Finding)]
+
+
+WRITE = {"write": {"value": st.integers(0, 0xFFFF)}}
+
+
+def test_what_does_not_travel_is_named_as_a_report_names_it() -> None:
+    mask = {"registers['CTRL'].mask": "fixed when it is made"}
+
+    assert divergences(adapt(Block, save="save", load="load", reset="reset", operations=WRITE, unsaved=mask)) == []
+
+
+def test_what_nothing_changes_comes_with_the_cure() -> None:
+    (mask,) = divergences(adapt(Block, save="save", load="load", reset="reset", operations=WRITE))
+
+    assert mask.first.path == "block/0.registers['CTRL'].mask"
+    assert mask.detail == "nothing that is saved is called so; if nothing ever changes it, name it in unsaved"
+
+
+def test_a_value_that_a_load_gives_is_not_said_to_have_no_name() -> None:
+    mask = {"registers[].mask": "fixed when it is made"}
+    (value,) = divergences(adapt(Block, save="save", load="load_other", reset="reset", operations=WRITE, unsaved=mask))
+
+    assert value.first.path == "block/0.registers['STAT'].value"
+    assert value.detail == "the load gave it a value, but another one"
