@@ -152,7 +152,7 @@ class DigestLearner:
                 code = "typecode" if isinstance(value, array) else "format"
                 self._demand(f"{variable}.{code} == {getattr(value, code)!r}")
                 self._shape.append(f"{path} {getattr(value, code)}")
-            self._buffer(variable)
+            self._buffer(variable, kind)
         elif way == "list":
             self._list(path, variable, value)
         elif way == "dict":
@@ -167,7 +167,7 @@ class DigestLearner:
     def _scalar(self, expression: str) -> None:
         self._values.append(expression)
 
-    def _buffer(self, variable: str) -> None:
+    def _buffer(self, variable: str, kind: type) -> None:
         self._values.append(variable)
 
     def _window(self, variable: str) -> None:
@@ -256,7 +256,7 @@ class ScribbleLearner(DigestLearner):
 
     def learn(self, root: Any) -> Callable[..., Any]:
         """Return the function, which takes an object and the names that it keeps, for the graph that `root` has now."""
-        self._names |= {"another": _another, "another_deadline": _another_deadline, "flip": _flip}
+        self._names |= {"another": _another, "another_deadline": _another_deadline, "flip": _flip, "FLIP": _FLIP}
         self._seen[id(root)] = "root"
         self._walk(root)
         return self._compiled("scribble(root, keep)", *self._values, "return None")
@@ -292,8 +292,9 @@ class ScribbleLearner(DigestLearner):
             f"{expression} = v ^ 255 if v.__class__ is int and 0 <= v <= 255 else another(v)",
         ]
 
-    def _buffer(self, variable: str) -> None:
-        self._values.append(f"flip({variable})")
+    def _buffer(self, variable: str, kind: type) -> None:
+        line = "{0}[:] = bytes({0}).translate(FLIP)" if kind is bytearray else "flip({0})"  # mostly the first, in half the time
+        self._values.append(line.format(variable))
 
     def _window(self, variable: str) -> None:
         """What it shows gets other values itself."""
