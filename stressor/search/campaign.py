@@ -327,7 +327,7 @@ class Campaign:
                     trace = next((other for other in plainer if matching(other) is not None), trace)
                     trace = shrink_on(self._type, trace, matching, _HUNG_BUDGET if dear else self._tries, self._stop)
                     divergence = matching(trace) or divergence
-                if divergence.kind is Kind.FOUND:  # shrinking may end at what one gate let pass by luck
+                if self._shrinking and divergence.kind is Kind.FOUND:  # shrinking may end at what one gate let pass by luck
                     alone = run_alone(self._type, trace, self._checks, self._watchdog, pairs=_PAIRS)
                     if alone is not None:
                         return replace(self._finding(trace, alone, False), found_in=found_in)
