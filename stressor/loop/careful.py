@@ -38,7 +38,7 @@ class Careful:
     def _alone(self, target: Target, operations: Sequence[Operation]) -> list[object]:
         """Run operations; what goes wrong before any cycle, or in a twin, is the determinism gate's business."""
         try:
-            return self._watched(lambda: target.execute(operations))
+            return self._watchdog.run(lambda: target.execute(operations))
         except TargetError:
             raise
         except RAISED as raised:
@@ -58,7 +58,7 @@ class Careful:
         A TargetError is none: the device can no longer be driven, for another reason.
         """
         try:
-            return self._watched(action)
+            return self._watchdog.run(action)
         except (StreamError, StateError, TargetError):
             raise
         except DiedOfDamageError as died:
@@ -68,15 +68,6 @@ class Careful:
         except (Exception, SystemExit) as error:
             self._raised(what, oracle, Cause.CRASHED, error, where(error))
         raise Stop
-
-    def _watched(self, action: Callable[[], T]) -> T:
-        """Run device code that may never return. Raises Hung, and whatever it raises."""
-        self._watchdog.beats += 1
-        self._watchdog.inside = True
-        try:
-            return action()
-        finally:
-            self._watchdog.inside = False
 
     def _died(self, died: DiedOfDamageError) -> None:
         cause = Cause.HUNG if died.hung else Cause.CRASHED

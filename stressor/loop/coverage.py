@@ -296,15 +296,12 @@ def covered(fields: Mapping[str, SeenField], runs: Mapping[str, Run]) -> tuple[C
 def saved_at_reset(target: Target, watchdog: Watchdog) -> Snapshot | None:
     """Return what a new device saves; None where it cannot, which its first cycle will find."""
     with watchdog.watching():
-        watchdog.inside = True
         try:
-            return target.save()
+            return watchdog.run(target.save)
         except TargetError:
             raise
         except RAISED:
             return None
-        finally:
-            watchdog.inside = False
 
 
 def _name(path: str) -> str:

@@ -364,7 +364,7 @@ class _Investigation(Careful):
 
     def _try_save(self, subject: Target) -> bytes:
         try:
-            return self._watched(subject.save).data
+            return self._watchdog.run(subject.save).data
         except RAISED:  # the state is known to be wrong here; naming it goes on without the bytes
             return b""
 

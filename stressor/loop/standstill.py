@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 from stressor.errors import StreamError, TargetError
 from stressor.loop.cycle import damaged_snapshot
@@ -17,8 +15,6 @@ from stressor.loop.watchdog import RAISED, Watchdog
 from stressor.vmstate.live import same, without_indexes
 
 __all__ = ["Standstill", "stand_still"]
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -91,12 +87,12 @@ class _Run:
     def _pass(self, step: Step) -> None:
         """Run a step at which nothing has parted yet."""
         if isinstance(step, Operation):
-            self._run(lambda: self._subject.execute([step]))
-            self._run(lambda: self._twin.execute([step]))
+            self._watchdog.run(lambda: self._subject.execute([step]))
+            self._watchdog.run(lambda: self._twin.execute([step]))
         elif self._oracle is not Oracle.RUNS_ALONE:
             before = self._subject.attributes()
             self._load(step)
-            self._run(self._subject.resume)
+            self._watchdog.run(self._subject.resume)
             if self._oracle is not Oracle.RESUMES_ALIKE:
                 self._put_right(before)
 
@@ -109,27 +105,27 @@ class _Run:
     def _part(self, last: Step | None, was: Attributes) -> tuple[Attributes, Attributes]:
         """Run the step at which it diverges; return the two states."""
         if isinstance(last, Operation):
-            self._run(lambda: self._subject.execute([last]))
-            self._run(lambda: self._twin.execute([last]))
+            self._watchdog.run(lambda: self._subject.execute([last]))
+            self._watchdog.run(lambda: self._twin.execute([last]))
         if last is None or isinstance(last, Operation) or self._oracle is Oracle.RUNS_ALONE:
             return self._twin.attributes(), self._subject.attributes()
         if self._oracle is Oracle.RESUMES_ALIKE:
             self._load(last)
-            self._run(self._subject.resume)
+            self._watchdog.run(self._subject.resume)
             return self._twin.attributes(), self._subject.attributes()
         if self._oracle is Oracle.SAVE_IS_PURE:
-            self._run(self._subject.stop)
-            self._run(self._subject.save)
+            self._watchdog.run(self._subject.stop)
+            self._watchdog.run(self._subject.save)
             return was, self._subject.attributes()
         return self._parted_in_cycle(last, was)
 
     def _parted_in_cycle(self, cycle: Cycle, was: Attributes) -> tuple[Attributes, Attributes]:
         subject = self._subject
-        self._run(subject.stop)
+        self._watchdog.run(subject.stop)
         if self._oracle is Oracle.INVARIANTS_HOLD and subject.broken() is not None:
             return was, subject.attributes()
-        snapshot = self._run(subject.save)
-        self._run(lambda: subject.reset(cycle, snapshot))
+        snapshot = self._watchdog.run(subject.save)
+        self._watchdog.run(lambda: subject.reset(cycle, snapshot))
         reset = subject.attributes()
         if self._oracle is Oracle.RESET_IS_FRESH:
             return subject.pristine_attributes(), reset
@@ -138,22 +134,14 @@ class _Run:
         if self._oracle is Oracle.REFUSES_DAMAGE and cycle.damage:
             broken, _ = damaged_snapshot(snapshot, cycle)
             with suppress(StreamError):  # a refusal that changed the device
-                self._run(lambda: subject.offer(broken))
+                self._watchdog.run(lambda: subject.offer(broken))
             return reset, subject.attributes()
         with suppress(StreamError):  # it rejected its own state
-            self._run(lambda: subject.load(snapshot))
+            self._watchdog.run(lambda: subject.load(snapshot))
         return was, subject.attributes()
 
     def _load(self, cycle: Cycle) -> None:
-        self._run(self._subject.stop)
-        snapshot = self._run(self._subject.save)
-        self._run(lambda: self._subject.reset(cycle, snapshot))
-        self._run(lambda: self._subject.load(snapshot))
-
-    def _run(self, action: Callable[[], T]) -> T:
-        self._watchdog.beats += 1
-        self._watchdog.inside = True
-        try:
-            return action()
-        finally:
-            self._watchdog.inside = False
+        self._watchdog.run(self._subject.stop)
+        snapshot = self._watchdog.run(self._subject.save)
+        self._watchdog.run(lambda: self._subject.reset(cycle, snapshot))
+        self._watchdog.run(lambda: self._subject.load(snapshot))

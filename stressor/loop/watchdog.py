@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 __all__ = ["RAISED", "Hung", "Watchdog", "drops_exceptions"]
 
+
+T = TypeVar("T")
 
 _KNOWN: Final = 0.25
 _DEFERRALS: Final = 2_000  # looks, a millisecond apart: a finalizer may never return either
@@ -65,6 +67,15 @@ class Watchdog:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, previous)
             self._armed = False
+
+    def run(self, action: Callable[[], T]) -> T:
+        """Run device code that may never return. Raises Hung, and whatever it raises."""
+        self.beats += 1
+        self.inside = True
+        try:
+            return action()
+        finally:
+            self.inside = False
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:

@@ -37,6 +37,7 @@ _ENDED: Final = {
     SessionEnd.UNFINISHED: "the last session has no end: it still runs, or was killed",
 }
 
+
 class Level(StrEnum):
     """How urgent it is."""
 

@@ -78,7 +78,7 @@ class Campaign:
         self._ended = False
         self._tally = Tally(target_type.operations)
         self._crashes: Counter[str] = Counter()
-        self._ends: set[object] = set()
+        self._explained: set[object] = set()
         self._started = monotonic()
         self.findings = self._limit = 0
         self._pristine = b""
@@ -363,7 +363,7 @@ class Campaign:
         self._known.add(finding.id)
         self._fruitless = 0
         divergence = finding.divergence
-        self._ends.add(divergence.first.after)
+        self._explained.add(divergence.first.after)
         name = without_indexes(divergence.first.path)
         bare = name.removeprefix(self._type.prefix)
         attribute = without_indexes(divergence.attribute) or bare
@@ -390,7 +390,7 @@ class Campaign:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the target cannot be tested, and what ended a process of it and is no finding."""
-        return (*self._type.notes, *(() if self._type.walks else self._tally.unexplained(self._ends, self._seed)))
+        return (*self._type.notes, *(() if self._type.walks else self._tally.unexplained(self._explained, self._seed)))
 
     @property
     def statistics(self) -> Statistics:

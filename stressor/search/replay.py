@@ -24,7 +24,8 @@ def replay(
 ) -> Divergence | None:
     """Run the trace; return the divergence of the same fingerprint, else the first one, else None.
 
-    What diverges before it, and may hide it, is passed over from then on, as in the search that found it. Raises TargetError when the target no longer takes an operation of the trace.
+    What diverges before it, and may hide it, is passed over from then on, as in the search that found it.
+    Raises TargetError when the target no longer takes an operation of the trace.
     """
     if isinstance(target, RunsItself):
         return target.replay(finding)

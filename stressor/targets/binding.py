@@ -52,7 +52,7 @@ class DeviceBinding:
         self.broken = self.description.broken
         self.fields = tuple(dict.fromkeys(map(without_indexes, self._fields.values())))
         self.damages: tuple[str, ...] = KINDS
-        self.invariants = _has_invariants(self.description)
+        self.invariants = any(part.validate for part in self.description.everywhere())
 
     def excluding(self, attributes: Collection[str]) -> DeviceBinding:
         other = copy(self)
@@ -152,10 +152,3 @@ def several(names: Sequence[str], get: Callable[..., Callable[[Any], Any]]) -> C
         return lambda owner: ()
     only = get(*names)
     return lambda owner: (only(owner),)
-
-
-def _has_invariants(description: Description) -> bool:
-    inner = (getattr(field, "description", getattr(field, "element", None)) for field in description.fields)
-    return bool(description.validate) or any(
-        isinstance(part, Description) and _has_invariants(part) for part in (*description.subsections, *inner)
-    )

@@ -11,7 +11,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from itertools import islice
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -66,7 +65,8 @@ def backing(description: Description, device: Any, unsaved: frozenset[str]) -> B
     leaves = pieces(device, unsaved)
     held = names_of({path: value for path, _, _, value in leaves})
     described = description.attributes.keys()
-    if not _has_hooks(description) and all(name in held or f"{name}[]" in held for name in described):
+    hooks = any(part.pre_save is not None for part in description.everywhere())
+    if not hooks and all(name in held or f"{name}[]" in held for name in described):
         return Backing({}, frozenset())  # mostly: a description of plain attributes
     found: dict[str, dict[str, _Shown]] = {}
     counts: set[str] = set()
@@ -80,7 +80,8 @@ def backing(description: Description, device: Any, unsaved: frozenset[str]) -> B
     showing = Counter(field for shown in found.values() for field in shown)
     behind = {}
     for path, shown in found.items():
-        for field, show in islice(shown.items(), 1):
+        if shown:
+            field, show = next(iter(shown.items()))
             alone = len(shown) == showing[field] == 1 and show.always and not show.held
             behind[path] = Behind(field, alone)
     filled = {show.attribute for shown in found.values() for show in shown.values() if show.held}
@@ -104,13 +105,6 @@ def _shown(leaf: Leaf, read: Callable[[], dict[str, _Reading]]) -> dict[str, _Sh
                 ever, always = (earlier.ever, earlier.always) if earlier else (False, True)
                 shown[field] = _Shown(attribute, held, ever or equal, always and equal)
     return shown
-
-
-def _has_hooks(description: Description) -> bool:
-    inner = (getattr(field, "description", getattr(field, "element", None)) for field in description.fields)
-    return description.pre_save is not None or any(
-        isinstance(part, Description) and _has_hooks(part) for part in (*description.subsections, *inner)
-    )
 
 
 class _TooLongError(BaseException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -167,6 +167,16 @@ class Description:
 
             check_instance(self, obj)
             self._bound.add(type(obj))
+
+    def everywhere(self) -> Iterator[Description]:
+        """Yield this description and all below it: subsections, and those of what is embedded."""
+        yield self
+        for field in self.fields:
+            inner = getattr(field, "description", getattr(field, "element", None))
+            if isinstance(inner, Description):
+                yield from inner.everywhere()
+        for subsection in self.subsections:
+            yield from subsection.everywhere()
 
     @property
     def attributes(self) -> dict[str, str]:
